@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * host.h - a snapshot of the host: who we are, what the machine has, in which job we run.
+ * Filled once by host_probe(), then constant; what is decided from it is decided in plan/.
+ */
+#ifndef GPURUN_HOST_H
+#define GPURUN_HOST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include <gpurun/arena.h>
+#include <gpurun/err.h>
+#include <gpurun/gpu.h>
+
+/* The columns of the table "In a job and outside" (docs: gpurun(1)). */
+enum job_kind { JOB_NONE, JOB_BATCH, JOB_STEP };
+
+struct host_job {
+	enum job_kind kind;
+	const char *id; /* SLURM_JOB_ID or NULL */
+};
+
+/* Files of the host that the base profile binds when they are there. */
+struct host_files {
+	bool sys, mqueue, resolv_conf, hosts, localtime;
+	bool dev_null, dev_zero, dev_full, dev_random, dev_urandom, dev_tty;
+};
+
+struct host {
+	uid_t uid;
+	gid_t gid;
+	const char *user; /* name of uid, or the number as text */
+	const char *group;
+	const char *home; /* from passwd, else $HOME, else "/" */
+	const char *hostname;
+	const char *cwd; /* absolute, or NULL when it is gone */
+	const char *arch; /* Go's name: "amd64", "arm64" */
+	const char *const *environ;
+	uint64_t mem_total; /* bytes */
+	uint64_t mem_limit; /* bytes, memory limit of our cgroup, 0: none */
+	struct rlimit rlimits[RLIM_NLIMITS];
+	bool stdin_tty, stdout_tty;
+	int landlock_abi;
+	bool overlay;	 /* set by the caller from the store's probe, and cleared on ERR_TOPIC_OVERLAY */
+	bool proc_fresh; /* true until the kernel refused one (ERR_TOPIC_PROC) */
+	struct host_files files;
+	struct host_job job;
+	struct gpu_set gpus;
+	const char *state_dir; /* see state.h; set by the caller */
+};
+
+/**
+ * host_probe - take the snapshot
+ * @root: below which everything is read.  For the real root, ids, cwd and limits come from
+ *	  system calls; for a test's directory from its proc/self/{status,cwd,environ,limits}
+ *	  and proc/sys/kernel/hostname, so that a plan is the same everywhere.
+ * @environ: of the caller (ignored for a test's directory that has proc/self/environ)
+ */
+int host_probe(struct arena *a, const struct sysroot *root, const char *const *environ,
+	       struct host *ret, struct err *e);
+
+/** host_getenv - value of a variable of the snapshot, or NULL */
+const char *host_getenv(const struct host *h, const char *name);
+
+/** host_has - does @path exist below the root directory? (bind sources, scripts for the -C hint) */
+bool host_has(const struct sysroot *root, const char *path);
+
+#endif

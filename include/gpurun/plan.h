@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * plan.h - everything that will be done, decided before anything is done.
+ *
+ * plan_build() is a pure function from (request, host, image, edits); the result is sealed
+ * (read-only memory) and performed by run/, printed by --dry-run, kept for inspect.
+ * The container half says what a container is, the process half how one process runs in it:
+ * exec and joining ranks perform only the second.
+ */
+#ifndef GPURUN_PLAN_H
+#define GPURUN_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include <gpurun/arena.h>
+#include <gpurun/edits.h>
+#include <gpurun/err.h>
+
+struct sock_filter;
+
+enum root_kind {
+	ROOT_OVERLAY, /* lowers below, an upper on top (a tmpfs of @size bytes, or upper/work dirs) */
+	ROOT_BIND,    /* lowers.v[0] itself, writable unless read_only (a private copy of --keep) */
+	ROOT_TMPFS,   /* an empty tmpfs; the first ops bind the entries of the flattened tree */
+};
+
+/**
+ * struct plan_root - the root file system
+ * @lowers:   absolute directories, topmost first (ROOT_OVERLAY, ROOT_BIND)
+ * @upper:    directory holding u/ and w/, or NULL for a tmpfs of @size bytes
+ * @fresh:    ROOT_OVERLAY on disk that nobody keeps: mount it "volatile"
+ * @base:     an empty directory of the host, the mount point on which it is put together
+ */
+struct plan_root {
+	enum root_kind kind;
+	struct strv lowers;
+	const char *upper;
+	bool fresh;
+	uint64_t size;
+	bool read_only;
+	const char *base;
+	const char *why;
+};
+
+struct plan_container {
+	uint64_t namespaces; /* CLONE_NEW* */
+	uid_t uid_outside, uid_inside;
+	gid_t gid_outside, gid_inside;
+	struct plan_root root;
+	struct op_list ops; /* in the order in which they are done */
+	const char *hostname; /* NULL: the host's stays */
+	bool loopback_up;
+};
+
+struct plan_rlimit {
+	int resource;
+	struct rlimit limit;
+	const char *why;
+};
+
+/* capability sets, bit n is capability n */
+struct plan_caps {
+	uint64_t bounding;
+	uint64_t keep;	  /* permitted, effective after exec as uid 0 */
+	uint64_t ambient; /* also inheritable: for a mapped id that is not 0 */
+};
+
+struct plan_process {
+	struct strv argv, env; /* NULL-terminated */
+	const char *path;      /* where argv[0] is looked up: PATH inside */
+	const char *cwd;
+	bool cwd_create; /* the image's WorkingDir is made when missing */
+	struct plan_caps caps;
+	bool no_new_privs; /* always true for now; read back */
+	const struct sock_filter *seccomp; /* NULL: unconfined */
+	uint16_t seccomp_len;
+	const char *seccomp_name; /* "default", "root", "nested", file name, "unconfined" */
+	bool landlock_dev; /* allow ioctl only on devices of the fresh /dev (and OP_BIND_DEV) */
+	struct plan_rlimit *rlimits;
+	size_t n_rlimits;
+	bool tty;
+	bool init; /* our reaper is pid 1 (only with a PID namespace) */
+	int *preserve_fds;
+	size_t n_preserve_fds;
+	int stop_signal; /* what kill(1) without -s sends: image's StopSignal or SIGTERM */
+};
+
+struct plan {
+	struct plan_container container;
+	struct plan_process process;
+	struct strv notes;	 /* to be said before the start, one line each */
+	struct strv warnings;
+	const char *failure_hint; /* printed when the command fails (exit status != 0), or NULL */
+	const char *image_id, *image_name;
+	struct strv gpus; /* for people and audit: "0 GPU-... 0000:3b:00.0" */
+};
+
+/* cwd-relative words of the command that exist on the host but not in the image: -C hint */
+struct plan_input {
+	const struct request *request;
+	const struct host *host;
+	const struct image *image;
+	const struct edits *gpu;	 /* of the chosen GPUs, may be empty, not NULL */
+	const char *keep_dir;		 /* of --keep, or NULL */
+	const char *scratch_dir;	 /* prepared scratch directory on disk, or NULL */
+	const struct strv *top_entries;	 /* entries of the flattened tree's top directory, when
+					  * overlay is not to be had: "d NAME", "f NAME",
+					  * "l NAME\tTARGET" */
+	const struct strv *gpu_names;	 /* for plan.gpus */
+	const char *missing_word;	 /* see above, or NULL */
+	const struct plan_seccomp {	 /* chosen by the caller with seccomp_profile() */
+		const struct sock_filter *prog;
+		uint16_t len;
+		const char *name;
+	} *seccomp;
+};
+
+/** plan_build - decide (pure, no I/O) and check; the plan lives in @a and is not sealed yet */
+int plan_build(struct arena *a, const struct plan_input *in, const struct plan **ret,
+	       struct err *e);
+
+/**
+ * plan_check - the invariants of a finished plan (also the fuzzers' oracle)
+ * e.g.: every op has a why; no nodev on a device; nothing is bound over "/"; masks come last;
+ * no capability outside the bounding set; real root has its masks.
+ */
+int plan_check(const struct plan *p, struct err *e);
+
+/** plan_dump - the plan as JSON (stable order; the man page gpurun-plan(5) describes it) */
+const char *plan_dump(struct arena *a, const struct plan *p);
+
+#endif

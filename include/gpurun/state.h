@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * state.h - the containers of this user that run now: one directory of small files, each held
+ * under an exclusive flock(2) by its launcher.  A file whose lock is free belongs to a dead
+ * launcher and is removed by the next start, ps or prune.
+ *
+ *	STATE/          $XDG_RUNTIME_DIR/gpurun, else /dev/shm/gpurun-UID, else /tmp/gpurun-UID
+ *	STATE/mnt/      empty, mode 0700: where a container's root is put together (in its own
+ *	                mount namespace)
+ *	STATE/ID        the record: JSON, members as in struct state plus "plan"
+ */
+#ifndef GPURUN_STATE_H
+#define GPURUN_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <gpurun/arena.h>
+#include <gpurun/err.h>
+
+#define STATE_ID_LEN 12
+
+struct state {
+	char id[STATE_ID_LEN + 1]; /* hex */
+	const char *name;	   /* label or "" */
+	const char *image;	   /* as typed */
+	const char *command;	   /* argv joined, for people */
+	pid_t launcher, payload;   /* in the caller's PID namespace */
+	uint64_t payload_start;	   /* field 22 of /proc/PID/stat: guards against pid reuse */
+	int64_t created;	   /* seconds since the epoch */
+	const char *plan;	   /* JSON text, only from state_find */
+};
+
+/** state_dir - find or make it (0700, ours, no link) and its mnt/; the path in the arena */
+int state_dir(struct arena *a, const char *xdg_runtime_dir, uid_t uid, const char **ret,
+	      struct err *e);
+
+/** state_begin - reserve an id and its locked, empty file; removes files of dead launchers */
+int state_begin(struct arena *a, const char *dir, struct state *st, int *ret_fd, struct err *e);
+
+/** state_publish - write the record into the locked file (called when the payload runs) */
+int state_publish(int fd, const struct state *st, const char *plan_json);
+
+/** state_end - remove the record and release it */
+void state_end(const char *dir, const struct state *st, int fd);
+
+/** state_list - the living ones, oldest first */
+int state_list(struct arena *a, const char *dir, struct state **ret, size_t *ret_n,
+	       struct err *e);
+
+/**
+ * state_find - one living container by id, unique id prefix or name
+ * Errors: ERR_TOPIC_NOT_FOUND, or several carry the name.
+ */
+int state_find(struct arena *a, const char *dir, const char *what, struct state *ret,
+	       struct err *e);
+
+#endif
