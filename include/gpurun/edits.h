@@ -20,7 +20,7 @@
  */
 enum op_kind {
 	OP_BIND,     /* src -> dst, a directory or a file; attrs; OPF_* */
-	OP_BIND_DEV, /* src, a device node with rdev -> dst; never nodev */
+	OP_BIND_DEV, /* src, a device node with rdev (0: any device) -> dst; never nodev */
 	OP_TMPFS,    /* fresh tmpfs on dst: attrs, size, mode */
 	OP_PROC,     /* fresh proc of the new PID namespace; OPF_HOST: recursive bind of the host's */
 	OP_SYSFS,    /* fresh sysfs, read-only (own network namespace); OPF_HOST: recursive ro bind */
@@ -35,7 +35,9 @@ enum op_kind {
 };
 
 enum {
-	OPF_OPTIONAL = 1 << 0,	  /* a missing source (or, for MASK and READONLY, dst) is no error */
+	OPF_OPTIONAL = 1 << 0,	  /* a missing source (or, for MASK and READONLY, dst) is no error;
+				   * BIND and FILE: neither is a dst that is missing where the
+				   * root cannot be written (EROFS) */
 	OPF_RECURSIVE = 1 << 1,	  /* BIND: with the mounts below src */
 	OPF_HOST = 1 << 2,	  /* PROC, SYSFS, MQUEUE: the host's instead of a fresh one */
 	OPF_BIND_FILE = 1 << 3,	  /* FILE: the text sits on a tmpfs file bound over dst read-only

@@ -40,6 +40,7 @@ struct gpu {
 	const char *pci;   /* "0000:3b:00.0" */
 	const char *model; /* "NVIDIA A100-SXM4-40GB" */
 	const char *denied;
+	int denied_errno; /* ENOENT: node missing, EPERM: device cgroup, EACCES: file mode, 0: other */
 	struct gpu_node node;
 };
 

@@ -26,14 +26,14 @@ struct host_job {
 
 /* Files of the host that the base profile binds when they are there. */
 struct host_files {
-	bool sys, mqueue, resolv_conf, hosts, localtime;
+	bool sys, mqueue, resolv_conf, hosts;
 	bool dev_null, dev_zero, dev_full, dev_random, dev_urandom, dev_tty;
 };
 
 struct host {
 	uid_t uid;
 	gid_t gid;
-	const char *user; /* name of uid, or the number as text */
+	const char *user; /* name of uid in passwd, else $USER, else the number as text */
 	const char *group;
 	const char *home; /* from passwd, else $HOME, else "/" */
 	const char *hostname;
@@ -48,6 +48,7 @@ struct host {
 	bool overlay;	 /* set by the caller from the store's probe, and cleared on ERR_TOPIC_OVERLAY */
 	bool proc_fresh; /* true until the kernel refused one (ERR_TOPIC_PROC) */
 	struct host_files files;
+	const char *etc_hosts; /* text of /etc/hosts, to which --add-host adds; or NULL */
 	struct host_job job;
 	struct gpu_set gpus;
 	const char *state_dir; /* see state.h; set by the caller */

@@ -99,7 +99,22 @@ struct plan {
 	struct strv gpus; /* for people and audit: "0 GPU-... 0000:3b:00.0" */
 };
 
-/* cwd-relative words of the command that exist on the host but not in the image: -C hint */
+/* A seccomp filter, chosen by the caller (profile.h). */
+struct plan_seccomp {
+	const struct sock_filter *prog;
+	uint16_t len;
+	const char *name;
+};
+
+struct request;
+struct host;
+struct image;
+
+/**
+ * struct plan_input - all that plan_build() looks at
+ * @missing_word: a word of the command that exists in the host's current directory but not in
+ *		  the image (for the hint "-C"), or NULL
+ */
 struct plan_input {
 	const struct request *request;
 	const struct host *host;
@@ -111,13 +126,32 @@ struct plan_input {
 					  * overlay is not to be had: "d NAME", "f NAME",
 					  * "l NAME\tTARGET" */
 	const struct strv *gpu_names;	 /* for plan.gpus */
-	const char *missing_word;	 /* see above, or NULL */
-	const struct plan_seccomp {	 /* chosen by the caller with seccomp_profile() */
-		const struct sock_filter *prog;
-		uint16_t len;
-		const char *name;
-	} *seccomp;
+	const char *missing_word;
+	const struct plan_seccomp *seccomp;
 };
+
+/**
+ * struct plan_exec_input - one more process in a running container (the verb exec)
+ * What the container decided stays: the id map, the Landlock list and the capabilities come
+ * from its plan, of which the caller hands over the parts.
+ */
+struct plan_exec_input {
+	const struct host *host;	   /* for the limits and "-e K" */
+	const struct strv *argv;	   /* at least one word */
+	const struct strv *container_env;  /* process.env of the container's plan: "K=V" */
+	const struct strv *env;		   /* all -e: "K=V", or "K" (the host's value) */
+	const char *cwd;		   /* -w, or process.cwd of the container's plan */
+	bool tty;
+	uid_t uid_inside;		   /* of the container's map */
+	struct plan_caps caps;		   /* of the container's plan */
+	const struct strv *cap_add;	   /* "CAP_X"; may be NULL */
+	bool landlock_dev;		   /* of the container's plan */
+	const struct plan_seccomp *seccomp;
+};
+
+/** plan_exec - decide the process half only; the container half stays zero (pure, no I/O) */
+int plan_exec(struct arena *a, const struct plan_exec_input *in, const struct plan **ret,
+	      struct err *e);
 
 /** plan_build - decide (pure, no I/O) and check; the plan lives in @a and is not sealed yet */
 int plan_build(struct arena *a, const struct plan_input *in, const struct plan **ret,
