@@ -17,16 +17,17 @@
 
 #define JSON_SIZE_MAX (4U << 20)
 #define JSON_DEPTH_MAX 32
+#define JSON_COUNT_MAX (1U << 18) /* values in one document: 16 MiB of the arena at most */
 
-enum json_type { JSON_NULL, JSON_BOOL, JSON_INT, JSON_DOUBLE, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
+enum json_kind { JSON_NULL, JSON_BOOL, JSON_INT, JSON_DOUBLE, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
 
 /** struct json - one value; members of objects and arrays hang on @child, linked by @next */
 struct json {
-	enum json_type type;
+	enum json_kind type;
 	const char *key; /* member name inside an object, else NULL */
 	const char *str; /* JSON_STRING; no NUL inside (refused) */
 	int64_t num;     /* JSON_INT, JSON_BOOL */
-	double dbl;      /* JSON_DOUBLE */
+	double dbl;      /* JSON_DOUBLE, also a whole number over INT64_MAX */
 	struct json *child, *next;
 	size_t count; /* number of children */
 };
