@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+# What every end-to-end test starts from: a program to test, images, a store and a state
+# directory of its own on tmpfs, and a look at the machine afterwards.
+#
+#	GPURUN            the program (default: ./gpurun of this tree)
+#	GPURUN_MUST_WORK  1: what this machine cannot do is a failure, not a skip
+bats_require_minimum_version 1.5.0
+
+REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+GPURUN=${GPURUN:-$REPO/gpurun}
+HELPERS=$REPO/tests/helpers
+TESTFS=${GPURUN_TEST_TMP:-/dev/shm}
+
+# ---- once a file, once a test ----------------------------------------------------------------
+
+setup_file() {
+	export IMAGES FILE_DIR GPURUN_STORE BATS_NO_PARALLELIZE_WITHIN_FILE=true
+	unset ${!GPURUN_STORE_@} ${!SLURM_@} CUDA_VISIBLE_DEVICES NO_COLOR
+	IMAGES=$(bash "$HELPERS/test-images.sh")
+	FILE_DIR=$(mktemp -d "$TESTFS/gpurun-test.XXXXXX")
+	GPURUN_STORE=$FILE_DIR/store
+}
+
+teardown_file() {
+	rm -rf "$FILE_DIR"
+}
+
+setup() {
+	T=$FILE_DIR/$BATS_TEST_NUMBER
+	mkdir -p -m 755 "$T"
+	mkdir -m 700 "$T/run" "$T/home" "$T/tmp"
+	export XDG_RUNTIME_DIR=$T/run HOME=$T/home TMPDIR=$T/tmp
+	export XDG_CONFIG_HOME=$T/home/config XDG_DATA_HOME=$T/home/data
+	cd "$T/tmp"
+	BUSYBOX=$IMAGES/busybox.tar
+	MOUNTS_BEFORE=$(mounts)
+	mark_processes
+	declare -F test_setup > /dev/null && test_setup
+	return 0
+}
+
+teardown() {
+	if [ -z "${BATS_TEST_COMPLETED-}" ] && [ -z "${BATS_TEST_SKIPPED-}" ]; then
+		echo "status: ${status-}"
+		echo "stdout: ${output-}"
+		echo "stderr: ${stderr-}"
+	fi
+	declare -F test_teardown > /dev/null && test_teardown
+	nothing_left
+	cd /
+	chmod -R u+rwx "$T" 2> /dev/null
+	rm -rf "$T"
+}
+
+# ---- running ---------------------------------------------------------------------------------
+
+# Results of these are in $status, $output and $stderr.
+try() {
+	run --separate-stderr "$GPURUN" "$@"
+}
+
+# It must end with status 0, saying nothing itself.
+works() {
+	try "$@"
+	[ "$status" = 0 ]
+	[ -z "$stderr" ]
+}
+
+# fails STATUS WORD... - it must end so, with one message and at most one hint, nothing else.
+fails() {
+	local want=$1
+	shift
+	try "$@"
+	[ "$status" = "$want" ]
+	one_message
+}
+
+one_message() {
+	[ "$(grep -c '^gpurun: ' <<< "$stderr")" = 1 ]
+	[ "$(grep -c '^hint: ' <<< "$stderr")" -le 1 ]
+	[ "$(grep -vc -e '^gpurun: ' -e '^hint: ' <<< "$stderr")" = 0 ]
+}
+
+# says PATTERN..., hints PATTERN - extended regular expressions on the message and the hint
+says() {
+	local p
+	for p; do
+		grep '^gpurun: ' <<< "$stderr" | grep -qE -- "$p"
+	done
+}
+
+hints() {
+	grep '^hint: ' <<< "$stderr" | grep -qE -- "$1"
+}
+
+is() {
+	[ "$1" = "$2" ] || { printf 'got  %q\nwant %q\n' "$1" "$2"; return 1; }
+}
+
+has() {
+	grep -qE -- "$2" <<< "$1" || { printf 'no match of %q in:\n%s\n' "$2" "$1"; return 1; }
+}
+
+hasnt() {
+	if grep -E -- "$2" <<< "$1"; then return 1; fi
+}
+
+# wait_for SECONDS COMMAND... - until it succeeds
+wait_for() {
+	local end=$((SECONDS + $1 + 1))
+	shift
+	until "$@" > /dev/null 2>&1; do
+		[ $SECONDS -lt $end ] || { echo "waited in vain for: $*"; return 1; }
+		sleep 0.02
+	done
+}
+
+# What this machine cannot do: a reason to skip, unless everything is expected to work.
+cannot() {
+	[ -z "${GPURUN_MUST_WORK-}" ] || { echo "GPURUN_MUST_WORK: $*"; return 1; }
+	skip "$*"
+}
+
+need() {
+	local c
+	for c; do
+		command -v "$c" > /dev/null || cannot "$c is not installed"
+	done
+}
+
+need_root() {
+	[ "$(id -u)" = 0 ] || skip "for root"
+}
+
+need_user() {
+	[ "$(id -u)" != 0 ] || skip "for an ordinary user"
+}
+
+# ---- images ----------------------------------------------------------------------------------
+
+mkimage() {
+	sh "$REPO/images/mkimage.sh" "$@"
+}
+
+# small DIR - the least root file system: busybox under a few names, quick to pack
+small() {
+	mkdir -p "$1/bin"
+	cp "$IMAGES/busybox/bin/busybox" "$1/bin/"
+	local n
+	for n in sh cat echo env ls pwd sleep true id; do
+		ln -s busybox "$1/bin/$n"
+	done
+}
+
+# ---- what is left ----------------------------------------------------------------------------
+
+mounts() {
+	cut -d' ' -f5 /proc/self/mountinfo | sort
+}
+
+# Every process that is born in a test inherits its oom_score_adj, through any namespace and
+# any change of environment, and everybody may read it: the mark by which they are found again.
+mark_processes() {
+	MARK=$(((BATS_TEST_NUMBER * 131 + BASHPID) % 700 + 200))
+	echo "$MARK" > "/proc/$BASHPID/oom_score_adj"
+}
+
+marked_processes() {
+	local f pid v
+	for f in /proc/[0-9]*/oom_score_adj; do
+		pid=${f#/proc/} pid=${pid%/*}
+		[ "$pid" != "$BASHPID" ] && [ "$pid" != "$$" ] || continue
+		{ read -r v < "$f"; } 2> /dev/null || continue
+		[ "$v" = "$MARK" ] || continue
+		grep -q '^State:.*Z' "/proc/$pid/status" 2> /dev/null && continue
+		printf '%s %s\n' "$pid" "$(tr '\0' ' ' < "/proc/$pid/cmdline" 2> /dev/null)"
+	done
+}
+
+no_process() {
+	local left
+	left=$(marked_processes | grep -v "^$BASHPID " || true)
+	[ -z "$left" ]
+}
+
+# Nothing of what a container needs outlives it: processes, mounts, state, scratch.
+nothing_left() {
+	local d left
+	wait_for 3 no_process || { marked_processes; return 1; }
+	is "$(mounts)" "$MOUNTS_BEFORE"
+	left=$(find "$XDG_RUNTIME_DIR" -mindepth 1 ! -path '*/gpurun' ! -path '*/gpurun/mnt' 2>&1)
+	[ -z "$left" ] || { echo "left in the state directory: $left"; return 1; }
+	for d in tmp trash scratch; do
+		[ -d "$GPURUN_STORE/v1/$d" ] || continue
+		left=$(ls -A "$GPURUN_STORE/v1/$d")
+		[ -z "$left" ] || { echo "left in the store's $d: $left"; return 1; }
+	done
+}
