@@ -17,6 +17,8 @@ struct log_config {
 	bool quiet;  /* only errors */
 	bool json;
 	enum log_color color;
+	bool no_color; /* NO_COLOR in the environment is set and not empty */
+	bool dumb;     /* TERM in the environment is missing, empty or "dumb" */
 };
 
 void log_setup(const struct log_config *c);

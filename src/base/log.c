@@ -14,7 +14,6 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/ioctl.h>
 
 #define LOG_MSG_MAX    2048
@@ -44,20 +43,14 @@ static struct log_state {
 	bool drawn;    /* a progress line stands on the terminal */
 } state;
 
-/*
- * The environment is read here although this is base/: NO_COLOR and TERM belong to the voice,
- * not to the container, and change nothing but its looks.
- */
 void log_setup(const struct log_config *c)
 {
-	const char *term = getenv("TERM");
-	const char *no_color = getenv("NO_COLOR");
-	bool capable = isatty(STDERR_FILENO) && term && *term && !str_eq(term, "dumb");
+	bool capable = isatty(STDERR_FILENO) && !c->dumb;
 
 	state.config = *c;
 	state.terminal = capable && !c->json && !c->quiet;
 	state.color = c->color == LOG_COLOR_ALWAYS ||
-		      (c->color == LOG_COLOR_AUTO && capable && !(no_color && *no_color));
+		      (c->color == LOG_COLOR_AUTO && capable && !c->no_color);
 }
 
 int log_verbose(void)
