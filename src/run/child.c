@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * child.c - the steps from a fresh clone3 child to the command.
+ *
+ * THEORY OF OPERATION
+ *
+ * The process comes out of clone3 in a new user, mount and (usually) PID, IPC and UTS
+ * namespace.  It holds every capability there, sees the whole host tree, and no byte of the
+ * image has been executed.  Each step gives something up; the order is the security argument.
+ *
+ * step      does                                         what can still be done after it
+ * --------  -------------------------------------------  -------------------------------------
+ * ids       maps one id, denies setgroups, becomes       everything, as root of the namespace;
+ *           undumpable and bound to die with the          nobody inside can trace us any more
+ *           launcher
+ * loopback  brings lo up in an own network namespace
+ * rootfs    puts the root together on an empty           host files can be opened; new mounts
+ *           directory of the host; mounts stop            are not seen by the host
+ *           propagating to the host first
+ * mounts    performs the plan's operations below the     the same; paths of the image are
+ *           new root, by descriptor: links of the         resolved inside the new root only
+ *           image lead nowhere else
+ * pivot     makes the new root "/", detaches the old     no host path can be named any more
+ * hostname  sets the name of an own UTS namespace
+ * workdir   enters the working directory, checks that
+ *           it is below "/"
+ * terminal  opens a pty of the container's own devpts
+ * rlimits   sets limits, never above the hard ones
+ * caps      sets no_new_privs, empties the bounding,     no mount, no namespace, no device node,
+ *           ambient and inheritable sets, keeps only      no id change; setuid files are inert
+ *           what the plan names
+ * landlock  ioctl(2) only on nodes of the fresh /dev     no mounting at all any more
+ * seccomp   installs the filter                          only the calls that the policy names
+ * confirm   reads back from the kernel what the four
+ *           steps before claim, and fails closed
+ * init      stays behind as pid 1, reaping; the payload
+ *           goes on in a process of its own
+ * exec      closes all descriptors, resets signals,
+ *           announces itself and executes the command
+ *
+ * A failing step fills struct err; the loop adds the step's name, sends the record to the
+ * launcher and exits.  This process never prints.  It runs on a copy of the launcher's memory
+ * made by raw clone3: no malloc, no locks, nothing of libc that caches a thread or process id.
+ */
+#include <errno.h>
+#include <unistd.h>
+
+#include <gpurun/err.h>
+#include <gpurun/plan.h>
+
+#include "child.h"
+
+#ifdef COVERAGE
+extern void __gcov_dump(void);
+#endif
+
+/* clang-format off */
+static const struct step steps[] = {
+	{ "ids",	step_ids,	DRIVER_CREATE | DRIVER_JOIN },
+	{ "loopback",	step_loopback,	DRIVER_CREATE },
+	{ "rootfs",	step_rootfs,	DRIVER_CREATE },
+	{ "mounts",	step_mounts,	DRIVER_CREATE },
+	{ "pivot",	step_pivot,	DRIVER_CREATE },
+	{ "hostname",	step_hostname,	DRIVER_CREATE },
+	{ "workdir",	step_workdir,	DRIVER_CREATE | DRIVER_JOIN },
+	{ "terminal",	step_terminal,	DRIVER_CREATE | DRIVER_JOIN },
+	{ "rlimits",	step_rlimits,	DRIVER_CREATE | DRIVER_JOIN },
+	{ "caps",	step_caps,	DRIVER_CREATE | DRIVER_JOIN },
+	{ "landlock",	step_landlock,	DRIVER_CREATE | DRIVER_JOIN },
+	{ "seccomp",	step_seccomp,	DRIVER_CREATE | DRIVER_JOIN },
+	{ "confirm",	step_confirm,	DRIVER_CREATE | DRIVER_JOIN },
+	{ "init",	step_init,	DRIVER_CREATE | DRIVER_JOIN },
+	{ "exec",	step_exec,	DRIVER_CREATE | DRIVER_JOIN },
+};
+/* clang-format on */
+
+_Noreturn void run_exit(int status)
+{
+#ifdef COVERAGE
+	__gcov_dump();
+#endif
+	_exit(status);
+}
+
+_Noreturn void child_main(struct child *c)
+{
+	struct err e = { 0 };
+
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		int r;
+
+		if (!(steps[i].drivers & (unsigned int)c->driver))
+			continue;
+		r = steps[i].run(c, &e);
+		if (r >= 0)
+			continue;
+		if (!err_is_set(&e))
+			err_sys(&e, -r, "cannot go on");
+		/* a command that cannot be run is the user's business, not a failing step */
+		if (e.status != EXIT_CANNOT_RUN && e.status != EXIT_NOT_FOUND)
+			err_wrap(&e, "step %s", steps[i].name);
+		(void)sync_send(c->sync, SYNC_ERROR, &e, -1);
+		run_exit(e.status ? e.status : EXIT_GPURUN);
+	}
+	run_exit(EXIT_GPURUN); /* not reached: the last step executes or fails */
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * child.h - what the steps of src/run share (private to this directory).
+ */
+#ifndef RUN_CHILD_H
+#define RUN_CHILD_H
+
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+#include <termios.h>
+
+#include <gpurun/err.h>
+#include <gpurun/plan.h>
+
+/* The ways in which a process comes to perform steps; each step says for which it runs. */
+enum driver {
+	DRIVER_CREATE = 1 << 0, /* the clone3 child that makes a container */
+	DRIVER_JOIN = 1 << 1,	/* a process that has entered a running one (gpurun exec) */
+};
+
+/**
+ * struct child - state of the process that performs the steps
+ * All descriptors are -1 until the step that opens them.
+ * @sync:   to the launcher, SEQPACKET: one failure record, or the announcement of the exec
+ * @wait:   to the launcher for the container's life: its end is seen here by init
+ * @status: /proc/self/status, opened before the root changes; read back by step confirm
+ * @base:   the tmpfs in which the root is put together
+ * @root:   the new root directory
+ * @empty:  an empty read-only directory, source of masks over directories
+ * @dev:    the fresh tmpfs on /dev, for Landlock: what the user mounts over it is not in it
+ * @tty:    slave side of the container's terminal
+ * @ignored: signals that stay ignored in the payload (nohup and background jobs)
+ * @umask:  the caller's, for the payload; 0 while we make files
+ */
+struct child {
+	const struct plan *plan;
+	enum driver driver;
+	int sync, wait;
+	int status, base, root, empty, dev, tty;
+	sigset_t ignored;
+	mode_t umask;
+};
+
+struct step {
+	const char *name;
+	int (*run)(struct child *c, struct err *e);
+	unsigned int drivers; /* enum driver */
+};
+
+/* Perform the plan in this process; returns only inside the payload when its exec failed. */
+_Noreturn void child_main(struct child *c);
+
+/* The steps, in the files of their names. */
+int step_ids(struct child *c, struct err *e);
+int step_loopback(struct child *c, struct err *e);
+int step_rootfs(struct child *c, struct err *e);
+int step_mounts(struct child *c, struct err *e);
+int step_pivot(struct child *c, struct err *e);
+int step_hostname(struct child *c, struct err *e);
+int step_workdir(struct child *c, struct err *e);
+int step_terminal(struct child *c, struct err *e);
+int step_rlimits(struct child *c, struct err *e);
+int step_caps(struct child *c, struct err *e);
+int step_landlock(struct child *c, struct err *e);
+int step_seccomp(struct child *c, struct err *e);
+int step_confirm(struct child *c, struct err *e);
+int step_init(struct child *c, struct err *e);
+int step_exec(struct child *c, struct err *e);
+
+/* mounts.c: one operation; devices.c: the two kinds that deal with nodes. */
+int op_bind_dev(struct child *c, const struct op *op, struct err *e);
+int op_mask(struct child *c, const struct op *op, struct err *e);
+/* put the detached mount @tree on @op->dst, which is made when missing */
+int op_attach(struct child *c, const struct op *op, int tree, bool directory, struct err *e);
+/* fill @e with "dst (why): reason" */
+int op_error(const struct op *op, int code, struct err *e);
+
+/* What the launcher and the child say to each other over the sync socket. */
+enum sync_type { SYNC_ERROR = 1, SYNC_TERMINAL, SYNC_EXEC };
+
+struct sync_record {
+	enum sync_type type;
+	struct err err; /* SYNC_ERROR */
+};
+
+int sync_pair(int ret[2]);
+int sync_send(int sock, enum sync_type type, const struct err *err, int fd);
+/* 1: a record, 0: the other side is closed, -errno.  @ret_fd, @ret_pid: -1/0 when none came */
+int sync_receive(int sock, struct sync_record *ret, int *ret_fd, pid_t *ret_pid);
+
+/* init.c: the messages on the wait socket: a signal number downwards, these upwards. */
+enum { WAIT_STOPPED = 'S', WAIT_CONTINUED = 'C' };
+_Noreturn void init_main(struct child *c, pid_t payload);
+
+/* End a process that must not run atexit handlers (and save coverage data when built for it). */
+_Noreturn void run_exit(int status);
+
+/* signals.c: which signals are forwarded, and how they are set for the payload. */
+void signals_forwarded(const sigset_t *ignored, sigset_t *ret);
+void signals_ignored(sigset_t *ret);
+void signals_reset(const sigset_t *ignored);
+
+/* relay.c: the launcher's side of the container's terminal. */
+struct relay {
+	int master; /* -1: none */
+	bool raw;   /* our terminal was set raw and is to be restored */
+	bool stdin_open;
+	struct termios saved;
+	char up[4096], down[4096]; /* from us to the container, and back */
+	size_t up_len, down_len;
+};
+int relay_start(struct relay *r, int master);
+void relay_poll_set(const struct relay *r, struct pollfd set[3]);
+int relay_move(struct relay *r, const struct pollfd set[3]);
+void relay_winsize(const struct relay *r);
+void relay_suspend(struct relay *r);
+void relay_resume(struct relay *r);
+void relay_finish(struct relay *r); /* what is left comes out, the terminal is restored */
+
+/* supervise.c: the launcher's loop. */
+struct supervisor {
+	const struct plan *plan;
+	int sync, wait, pidfd, signals;
+	bool reaper;	   /* signals go through init, else straight to the payload */
+	bool executed;	   /* SYNC_EXEC was seen */
+	struct relay relay;
+	void (*started)(void *arg, pid_t payload, pid_t init);
+	void *arg;
+	pid_t child;
+};
+int supervise(struct supervisor *s, int *ret_status, struct err *e);
+
+/* launch.c: shared by run_plan and run_exec. */
+struct launch {
+	struct supervisor sup;
+	struct child child;
+	sigset_t old_mask;
+};
+int launch_prepare(struct launch *l, const struct plan *p, struct err *e);
+/* in the launcher after the clone: close the child's ends and supervise; restores the mask */
+int launch_finish(struct launch *l, pid_t pid, int *ret_status, struct err *e);
+/* in the child after the clone: close the launcher's ends */
+void launch_in_child(struct launch *l);
+void launch_release(struct launch *l);
+
+#endif

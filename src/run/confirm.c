@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * confirm.c - steps seccomp and confirm: install the filter, then ask the kernel what holds.
+ *
+ * Two runtimes shipped releases in which a confinement was silently not applied
+ * (CVE-2025-65105, CVE-2025-64750).  What we claim is read back and must match, or the command
+ * is not started.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <gpurun/fd.h>
+#include <gpurun/sys.h>
+
+#include "child.h"
+
+#define STATUS_MAX 8192 /* /proc/self/status with all supplementary groups */
+
+int step_seccomp(struct child *c, struct err *e)
+{
+	const struct plan_process *p = &c->plan->process;
+	int r;
+
+	if (!p->seccomp)
+		return 0;
+	r = sys_seccomp_filter(p->seccomp, p->seccomp_len);
+	return r < 0 ? err_sys(e, -r, "profile %s", p->seccomp_name) : 0;
+}
+
+/* The number behind "\nKEY:\t" in the text; -ENOENT when the kernel does not tell. */
+static int status_field(const char *text, const char *key, unsigned int base, uint64_t *ret)
+{
+	const char *p = strstr(text, key);
+	uint64_t v = 0;
+
+	if (!p)
+		return -ENOENT;
+	for (p += strlen(key); *p && *p != '\n'; p++) {
+		unsigned int digit;
+
+		if (*p >= '0' && *p <= '9')
+			digit = (unsigned int)(*p - '0');
+		else if (base == 16 && *p >= 'a' && *p <= 'f')
+			digit = (unsigned int)(*p - 'a') + 10;
+		else
+			return -EINVAL;
+		v = v * base + digit;
+	}
+	*ret = v;
+	return 0;
+}
+
+static int expect(const char *text, const char *key, unsigned int base, uint64_t want,
+		  struct err *e)
+{
+	uint64_t got = 0;
+	int r = status_field(text, key, base, &got);
+
+	if (r < 0)
+		return err_set(e, EIO, "/proc/self/status: no %.*s", (int)strlen(key) - 3, key + 1);
+	if (got != want)
+		return err_set(e, EPERM, "%.*s is %llx, should be %llx", (int)strlen(key) - 3,
+			       key + 1, (unsigned long long)got, (unsigned long long)want);
+	return 0;
+}
+
+static int confirm_status(struct child *c, struct err *e)
+{
+	const struct plan_process *p = &c->plan->process;
+	const uint64_t set = p->caps.keep | p->caps.ambient;
+	char text[STATUS_MAX];
+	ssize_t n = pread(c->status, text, sizeof(text) - 1, 0);
+	int r;
+
+	if (n <= 0)
+		return err_sys(e, n < 0 ? errno : EIO, "/proc/self/status");
+	text[n] = '\0';
+	r = expect(text, "\nCapInh:\t", 16, p->caps.ambient, e);
+	if (r == 0)
+		r = expect(text, "\nCapPrm:\t", 16, set, e);
+	if (r == 0)
+		r = expect(text, "\nCapEff:\t", 16, set, e);
+	if (r == 0)
+		r = expect(text, "\nCapBnd:\t", 16, p->caps.bounding, e);
+	if (r == 0)
+		r = expect(text, "\nCapAmb:\t", 16, p->caps.ambient, e);
+	if (r == 0 && p->no_new_privs)
+		r = expect(text, "\nNoNewPrivs:\t", 10, 1, e);
+	if (r == 0 && p->seccomp)
+		r = expect(text, "\nSeccomp:\t", 10, 2, e);
+	return r;
+}
+
+/* What was made read-only is read-only: with real root's id inside, this is the boundary. */
+static int confirm_readonly(struct child *c, struct err *e)
+{
+	const struct op_list *ops = &c->plan->container.ops;
+
+	for (size_t i = 0; i < ops->n; i++) {
+		const struct op *op = &ops->v[i];
+		struct statvfs fs;
+
+		if (op->kind != OP_READONLY)
+			continue;
+		if (statvfs(op->dst, &fs) < 0) {
+			if (errno == ENOENT && (op->flags & OPF_OPTIONAL))
+				continue;
+			return op_error(op, errno, e);
+		}
+		if (!(fs.f_flag & ST_RDONLY))
+			return err_set(e, EPERM, "%s (%s): is still writable", op->dst, op->why);
+	}
+	return 0;
+}
+
+int step_confirm(struct child *c, struct err *e)
+{
+	int r = confirm_status(c, e);
+
+	if (r == 0 && c->driver == DRIVER_CREATE)
+		r = confirm_readonly(c, e);
+	return r;
+}

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * exec.c - step exec: from our process to the user's command.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <gpurun/sys.h>
+
+#include "child.h"
+
+#ifdef COVERAGE
+extern void __gcov_dump(void);
+#endif
+
+/* With a terminal: a session of its own, the pty as 0, 1, 2 and controlling terminal. */
+static int session_start(struct child *c, struct err *e)
+{
+	if (c->tty < 0)
+		return 0;
+	if (setsid() < 0)
+		return err_sys(e, errno, "new session");
+	if (ioctl(c->tty, TIOCSCTTY, 0) < 0)
+		return err_sys(e, errno, "controlling terminal");
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (dup3(c->tty, fd, 0) < 0)
+			return err_sys(e, errno, "terminal as descriptor %d", fd);
+	return 0;
+}
+
+/* Everything above 2 is closed by the exec, but for the descriptors that were asked for. */
+static int descriptors_close(struct child *c, struct err *e)
+{
+	const struct plan_process *p = &c->plan->process;
+	int r = sys_close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
+
+	if (r < 0)
+		return err_sys(e, -r, "close_range");
+	for (size_t i = 0; i < p->n_preserve_fds; i++)
+		if (fcntl(p->preserve_fds[i], F_SETFD, 0) < 0)
+			return err_sys(e, errno, "descriptor %d (--preserve-fd)",
+				       p->preserve_fds[i]);
+	return 0;
+}
+
+static char *const *exec_vector(const struct strv *s)
+{
+	/* execve(2) takes pointers to char and promises not to write */
+	return (char *const *)(uintptr_t)s->v;
+}
+
+/* -errno of the attempt; ENOENT of an existing file means its interpreter is missing */
+static int try_exec(const struct plan_process *p, const char *file)
+{
+	struct stat st;
+
+	execve(file, exec_vector(&p->argv), exec_vector(&p->env));
+	if (errno == ENOENT && stat(file, &st) == 0)
+		return -ELIBBAD;
+	if (errno == EACCES && stat(file, &st) == 0 && S_ISDIR(st.st_mode))
+		return -EISDIR;
+	return -errno;
+}
+
+/*
+ * Look argv[0] up as execvp(3) does: absent entries are passed over, a file that cannot be
+ * executed is remembered.  Return the -errno that says most.
+ */
+static int exec_in_path(const struct plan_process *p, const char *path)
+{
+	const char *name = p->argv.v[0];
+	int result = -ENOENT;
+	char file[4096];
+
+	if (strchr(name, '/'))
+		return try_exec(p, name);
+	while (*path) {
+		size_t n = strcspn(path, ":");
+		int len = snprintf(file, sizeof(file), "%.*s/%s", (int)n, n ? path : ".", name);
+
+		if (n == 0)
+			len = snprintf(file, sizeof(file), "./%s", name);
+		if (len > 0 && (size_t)len < sizeof(file)) {
+			int r = try_exec(p, file);
+
+			if (r == -EACCES || r == -EISDIR || r == -ELIBBAD)
+				result = r;
+			else if (r != -ENOENT && r != -ENOTDIR)
+				return r;
+		}
+		path += n + (path[n] == ':');
+	}
+	return result;
+}
+
+static int exec_failed(const struct plan_process *p, int r, struct err *e)
+{
+	const char *name = p->argv.v[0];
+
+	if (r == -ENOENT || r == -ENOTDIR) {
+		if (strchr(name, '/'))
+			err_sys(e, -r, "%s", name);
+		else
+			err_set(e, -r, "%s: not found in PATH of the container (%s)", name, p->path);
+		e->status = EXIT_NOT_FOUND;
+		return r;
+	}
+	if (r == -ELIBBAD) {
+		err_set(e, -r, "%s: its interpreter (#! line or dynamic loader) is missing inside",
+			name);
+		e->status = EXIT_NOT_FOUND;
+		return r;
+	}
+	if (r == -EISDIR)
+		err_set(e, EISDIR, "%s: is a directory", name);
+	else
+		err_sys(e, -r, "%s", name);
+	if (r == -ENOEXEC)
+		err_hint(e, "a script needs a first line like #!/bin/sh; a program must be of this "
+			    "machine's architecture");
+	e->status = EXIT_CANNOT_RUN;
+	return r;
+}
+
+int step_exec(struct child *c, struct err *e)
+{
+	const struct plan_process *p = &c->plan->process;
+	int r;
+
+	r = session_start(c, e);
+	if (r == 0)
+		r = descriptors_close(c, e);
+	if (r < 0)
+		return r;
+	(void)umask(c->umask);
+	r = sync_send(c->sync, SYNC_EXEC, NULL, -1);
+	if (r < 0)
+		return err_sys(e, -r, "announce the command");
+#ifdef COVERAGE
+	__gcov_dump();
+#endif
+	signals_reset(&c->ignored);
+	return exec_failed(p, exec_in_path(p, p->path ? p->path : ""), e);
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * init.c - step init: the reaper, pid 1 of the container.
+ *
+ * It holds the wait socket and a signalfd, nothing else of ours or the caller's, stays
+ * undumpable, and lives under the payload's own seccomp filter.  It forwards the signals that
+ * the launcher sends down the socket, reaps, and ends with the payload's status; when the
+ * launcher is gone it ends, and the kernel kills what is left of the namespace.
+ *
+ * Signals that arrive by kill(2) from inside are handed to the payload (a command may signal
+ * pid 1).  Those from the kernel are not: the terminal sent them to the payload as well.  Those
+ * from outside are not either: outside, one talks to the launcher.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <gpurun/sys.h>
+
+#include "child.h"
+
+/* Tell the launcher that the payload stopped or goes on, so that it can do the same. */
+static void report(int wait, char what)
+{
+	(void)send(wait, &what, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/* Reap everything that changed; ends the process when the payload has ended. */
+static void reap(int wait, pid_t payload)
+{
+	siginfo_t si;
+
+	for (;;) {
+		si.si_pid = 0;
+		if (waitid(P_ALL, 0, &si, WEXITED | WSTOPPED | WCONTINUED | WNOHANG) < 0 ||
+		    si.si_pid == 0)
+			return;
+		if (si.si_pid != payload)
+			continue;
+		if (si.si_code == CLD_EXITED)
+			run_exit(si.si_status);
+		if (si.si_code == CLD_KILLED || si.si_code == CLD_DUMPED)
+			run_exit(128 + si.si_status);
+		/* terminal stops reach the launcher by themselves, being in one group */
+		if (si.si_code == CLD_STOPPED && si.si_status == SIGSTOP)
+			report(wait, WAIT_STOPPED);
+		if (si.si_code == CLD_CONTINUED)
+			report(wait, WAIT_CONTINUED);
+	}
+}
+
+static void take_signal(int fd, int wait, pid_t payload)
+{
+	struct signalfd_siginfo si;
+
+	if (read(fd, &si, sizeof(si)) != (ssize_t)sizeof(si))
+		return;
+	if (si.ssi_signo == SIGCHLD)
+		reap(wait, payload);
+	else if (si.ssi_code != SI_KERNEL && si.ssi_pid != 0)
+		(void)kill(payload, (int)si.ssi_signo);
+}
+
+/* One message of the launcher: a signal number.  Its end is ours. */
+static void take_message(int wait, pid_t payload)
+{
+	unsigned char sig = 0;
+	ssize_t n = recv(wait, &sig, 1, MSG_DONTWAIT);
+
+	if (n == 1)
+		(void)kill(payload, sig);
+	else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+		run_exit(128 + SIGKILL);
+}
+
+/* Close all but the wait socket: also 0 to 2, so that pipes end when the payload ends them. */
+static void close_others(int wait)
+{
+	if (wait > 0)
+		(void)sys_close_range(0, (unsigned int)wait - 1, 0);
+	(void)sys_close_range((unsigned int)wait + 1, ~0U, 0);
+}
+
+_Noreturn void init_main(struct child *c, pid_t payload)
+{
+	struct pollfd p[2] = { { .fd = c->wait, .events = POLLIN }, { .events = POLLIN } };
+	sigset_t all;
+
+	close_others(c->wait);
+	(void)prctl(PR_SET_NAME, "gpurun-init", 0, 0, 0);
+	(void)sigfillset(&all);
+	(void)sigprocmask(SIG_SETMASK, &all, NULL);
+	p[1].fd = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (p[1].fd < 0)
+		run_exit(EXIT_GPURUN);
+	reap(c->wait, payload); /* what ended before the signalfd was there */
+	for (;;) {
+		if (poll(p, 2, -1) < 0)
+			continue;
+		if (p[1].revents)
+			take_signal(p[1].fd, c->wait, payload);
+		if (p[0].revents)
+			take_message(c->wait, payload);
+	}
+}
+
+int step_init(struct child *c, struct err *e)
+{
+	sigset_t all;
+	long pid;
+
+	if (!c->plan->process.init || c->driver != DRIVER_CREATE)
+		return 0;
+	/* no signal may be lost between here and the signalfd */
+	(void)sigfillset(&all);
+	(void)sigprocmask(SIG_SETMASK, &all, NULL);
+	pid = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+	if (pid < 0)
+		return err_sys(e, errno, "start the command's process");
+	if (pid > 0)
+		init_main(c, (pid_t)pid);
+	return 0;
+}

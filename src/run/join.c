@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * join.c - run_exec: one more process in a running container.
+ *
+ * We enter through the payload (pid 1 is undumpable, nobody enters through it), into exactly
+ * those of its namespaces that are not ours.  setns(2) gives every capability of the user
+ * namespace back; the process half of the plan drops them again.  The PID namespace holds for
+ * children only, so the first process stays behind as forwarder and reaper of the second.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <gpurun/fd.h>
+#include <gpurun/run.h>
+#include <gpurun/str.h>
+#include <gpurun/sys.h>
+
+#include "child.h"
+
+static const struct {
+	const char *name;
+	int flag;
+} namespaces[] = {
+	{ "user", CLONE_NEWUSER }, { "mnt", CLONE_NEWNS },	 { "pid", CLONE_NEWPID },
+	{ "ipc", CLONE_NEWIPC },   { "uts", CLONE_NEWUTS },	 { "net", CLONE_NEWNET },
+	{ "cgroup", CLONE_NEWCGROUP },
+};
+
+uint64_t run_pid_start(pid_t pid)
+{
+	_cleanup_fd_ int fd = -1;
+	char path[64], text[1024];
+	uint64_t start = 0;
+	const char *p;
+	ssize_t n;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	n = read(fd, text, sizeof(text) - 1);
+	if (n <= 0)
+		return 0;
+	text[n] = '\0';
+	/* the name in parentheses may hold anything: the fields start behind the last one */
+	p = strrchr(text, ')');
+	for (int field = 2; p && field < 22; field++) {
+		p = strchr(p + 1, ' ');
+		if (p && field == 21)
+			while (*++p >= '0' && *p <= '9')
+				start = start * 10 + (uint64_t)(*p - '0');
+	}
+	return start;
+}
+
+/* Flags of the namespaces of @target that differ from ours. */
+static int namespaces_differ(pid_t target, int *ret_flags, struct err *e)
+{
+	int flags = 0;
+
+	for (size_t i = 0; i < ELEMENTS(namespaces); i++) {
+		char ours[64], theirs[64];
+		struct stat a, b;
+
+		(void)snprintf(ours, sizeof(ours), "/proc/self/ns/%s", namespaces[i].name);
+		(void)snprintf(theirs, sizeof(theirs), "/proc/%d/ns/%s", target,
+			       namespaces[i].name);
+		if (stat(ours, &a) < 0)
+			continue; /* a kernel without this kind */
+		if (stat(theirs, &b) < 0)
+			return err_sys(e, errno, "%s", theirs);
+		if (a.st_ino != b.st_ino || a.st_dev != b.st_dev)
+			flags |= namespaces[i].flag;
+	}
+	*ret_flags = flags;
+	return 0;
+}
+
+/* The failure of a process that has no step to name. */
+static _Noreturn void join_failed(struct child *c, int code, const char *what)
+{
+	struct err e = { 0 };
+
+	err_sys(&e, code, "step join: %s", what);
+	(void)sync_send(c->sync, SYNC_ERROR, &e, -1);
+	run_exit(EXIT_GPURUN);
+}
+
+/* The first process: enter, leave a child inside, stay as its reaper. */
+static _Noreturn void join_main(struct child *c, int target, int flags)
+{
+	long pid;
+
+	if (setns(target, flags) < 0)
+		join_failed(c, errno, "enter the container");
+	if (!(flags & CLONE_NEWPID))
+		child_main(c);
+	pid = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+	if (pid < 0)
+		join_failed(c, errno, "start the process");
+	if (pid == 0)
+		child_main(c);
+	init_main(c, (pid_t)pid);
+}
+
+/* Hold the payload: the pidfd is opened first, then the start time proves whose it is. */
+static int target_open(pid_t target, uint64_t start, struct err *e)
+{
+	int fd = sys_pidfd_open(target);
+
+	if (fd >= 0 && run_pid_start(target) != start) {
+		(void)fd_close(fd);
+		fd = -ESRCH;
+	}
+	return fd < 0 ? err_sys(e, -fd, "the container's process %d", target) : fd;
+}
+
+int run_exec(const struct plan *p, pid_t target, uint64_t target_start, int *ret_status,
+	     struct err *e)
+{
+	_cleanup_fd_ int fd = target_open(target, target_start, e);
+	struct clone_args args = { .flags = CLONE_PIDFD, .exit_signal = SIGCHLD };
+	struct launch l;
+	int flags = 0;
+	pid_t pid;
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = namespaces_differ(target, &flags, e);
+	if (r < 0)
+		return r;
+	r = launch_prepare(&l, p, e);
+	if (r == 0) {
+		l.child.driver = DRIVER_JOIN;
+		l.sup.reaper = (flags & CLONE_NEWPID) != 0;
+		args.pidfd = (uint64_t)(uintptr_t)&l.sup.pidfd;
+		pid = sys_clone3(&args, sizeof(args));
+		if (pid == 0) {
+			launch_in_child(&l);
+			join_main(&l.child, fd, flags);
+		}
+		r = pid < 0 ? err_sys(e, -pid, "clone3") : launch_finish(&l, pid, ret_status, e);
+	}
+	launch_release(&l);
+	(void)sigprocmask(SIG_SETMASK, &l.old_mask, NULL);
+	return r;
+}

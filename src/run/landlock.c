@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * landlock.c - step landlock: ioctl(2) on device nodes only below the fresh /dev.
+ *
+ * The rule hangs on the tmpfs directory itself, not on the path "/dev": a host /dev or / that
+ * the user binds somewhere opens, but its GPUs do not answer.  Only ioctl on devices is handled
+ * (LANDLOCK_ACCESS_FS_IOCTL_DEV, Linux 6.10, ABI 5); files are not our business here.
+ * Any ruleset forbids mount(2) for good: that is why this is one of the last steps.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include <gpurun/fd.h>
+#include <gpurun/sys.h>
+
+#include "child.h"
+
+#define ACCESS_IOCTL_DEV (1ULL << 15) /* newer than our floor's <linux/landlock.h> */
+
+/* In a container that runs already: its /dev, if that is the tmpfs that we made. */
+static int dev_find(struct child *c, struct err *e)
+{
+	struct statfs fs;
+	struct stat st;
+
+	if (c->dev >= 0)
+		return 0;
+	c->dev = open("/dev", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (c->dev < 0)
+		return err_sys(e, errno, "/dev");
+	if (fstatfs(c->dev, &fs) < 0 || fstat(c->dev, &st) < 0)
+		return err_sys(e, errno, "/dev");
+	if (fs.f_type != TMPFS_MAGIC || st.st_uid != c->plan->container.uid_inside)
+		return err_set(e, EPERM, "/dev: is not the container's own");
+	return 0;
+}
+
+static int rule_add(int ruleset, int fd, const char *what, struct err *e)
+{
+	int r = sys_landlock_add_path(ruleset, ACCESS_IOCTL_DEV, fd);
+
+	return r < 0 ? err_sys(e, -r, "%s", what) : 0;
+}
+
+/* Nodes that were planned for another place than /dev. */
+static int rules_for_nodes(struct child *c, int ruleset, struct err *e)
+{
+	const struct op_list *ops = &c->plan->container.ops;
+
+	for (size_t i = 0; i < ops->n; i++) {
+		const struct op *op = &ops->v[i];
+		_cleanup_fd_ int fd = -1;
+		int r;
+
+		if (op->kind != OP_BIND_DEV || strncmp(op->dst, "/dev/", 5) == 0)
+			continue;
+		fd = open(op->dst, O_PATH | O_CLOEXEC);
+		if (fd < 0 && errno == ENOENT && (op->flags & OPF_OPTIONAL))
+			continue;
+		if (fd < 0)
+			return op_error(op, errno, e);
+		r = rule_add(ruleset, fd, op->dst, e);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int step_landlock(struct child *c, struct err *e)
+{
+	static const uint64_t handled = ACCESS_IOCTL_DEV;
+	_cleanup_fd_ int ruleset = -1;
+	int r;
+
+	if (!c->plan->process.landlock_dev)
+		return 0;
+	r = dev_find(c, e);
+	if (r < 0)
+		return r;
+	ruleset = sys_landlock_create_ruleset(&handled, sizeof(handled));
+	if (ruleset < 0)
+		return err_sys(e, -ruleset, "ruleset");
+	r = rule_add(ruleset, c->dev, "/dev", e);
+	if (r == 0)
+		r = rules_for_nodes(c, ruleset, e);
+	if (r < 0)
+		return r;
+	r = sys_landlock_restrict_self(ruleset);
+	return r < 0 ? err_sys(e, -r, "restrict") : 0;
+}

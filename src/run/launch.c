@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * launch.c - run_plan: one clone3 into the planned namespaces, then supervise.
+ *
+ * The launcher never starts a thread (PR_SET_PDEATHSIG and setns act on threads) and stays
+ * outside: it holds no descriptor of the container but the sockets and the terminal's master.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <gpurun/fd.h>
+#include <gpurun/run.h>
+#include <gpurun/sys.h>
+
+#include "child.h"
+
+/* A caller may start us with 0, 1 or 2 closed: nothing of ours must land there. */
+static int standard_descriptors(struct err *e)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		if (fcntl(fd, F_GETFD) >= 0)
+			continue;
+		if (open("/dev/null", O_RDWR | O_CLOEXEC) != fd || fcntl(fd, F_SETFD, 0) < 0)
+			return err_sys(e, errno, "/dev/null");
+	}
+	return 0;
+}
+
+void launch_release(struct launch *l)
+{
+	int *fds[] = { &l->sup.sync, &l->sup.wait,  &l->sup.pidfd, &l->sup.signals,
+		       &l->sup.relay.master, &l->child.sync, &l->child.wait };
+
+	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
+		*fds[i] = fd_close(*fds[i]);
+}
+
+static int signals_take(struct launch *l, struct err *e)
+{
+	sigset_t set;
+
+	signals_ignored(&l->child.ignored);
+	signals_forwarded(&l->child.ignored, &set);
+	if (l->sup.plan->process.tty)
+		(void)sigaddset(&set, SIGTSTP); /* our terminal is raw: restore it before a stop */
+	if (sigprocmask(SIG_BLOCK, &set, &l->old_mask) < 0)
+		return err_sys(e, errno, "signals");
+	l->sup.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return l->sup.signals < 0 ? err_sys(e, errno, "signalfd") : 0;
+}
+
+/**
+ * launch_prepare - sockets and signals; launch_release and the old mask undo it
+ */
+int launch_prepare(struct launch *l, const struct plan *p, struct err *e)
+{
+	int sync[2], wait[2];
+	int r;
+
+	memset(l, 0, sizeof(*l));
+	l->sup = (struct supervisor){ .plan = p, .sync = -1, .wait = -1, .pidfd = -1,
+				      .signals = -1, .relay = { .master = -1 } };
+	l->child = (struct child){ .plan = p, .sync = -1, .wait = -1, .status = -1, .base = -1,
+				   .root = -1, .empty = -1, .dev = -1, .tty = -1 };
+	(void)sigprocmask(SIG_BLOCK, NULL, &l->old_mask);
+	r = standard_descriptors(e);
+	if (r < 0)
+		return r;
+	r = sync_pair(sync);
+	if (r < 0)
+		return err_sys(e, -r, "socketpair");
+	l->sup.sync = sync[0];
+	l->child.sync = sync[1];
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, wait) < 0)
+		return err_sys(e, errno, "socketpair");
+	l->sup.wait = wait[0];
+	l->child.wait = wait[1];
+	return signals_take(l, e);
+}
+
+void launch_in_child(struct launch *l)
+{
+	l->sup.sync = fd_close(l->sup.sync);
+	l->sup.wait = fd_close(l->sup.wait);
+	l->sup.signals = fd_close(l->sup.signals);
+}
+
+int launch_finish(struct launch *l, pid_t pid, int *ret_status, struct err *e)
+{
+	l->sup.child = pid;
+	l->child.sync = fd_close(l->child.sync);
+	l->child.wait = fd_close(l->child.wait);
+	return supervise(&l->sup, ret_status, e);
+}
+
+/* What clone3 says when user namespaces are not to be had. */
+static int clone_failed(int r, struct err *e)
+{
+	err_sys(e, -r, "step clone: new namespaces");
+	if (r == -EPERM)
+		err_hint(e, "unprivileged user namespaces are switched off: as root run "
+			    "sysctl -w kernel.unprivileged_userns_clone=1 (Debian), or start "
+			    "outside a chroot or a sandbox that forbids them");
+	else if (r == -ENOSPC || r == -EUSERS)
+		err_hint(e, "the limit is reached: as root run sysctl -w "
+			    "user.max_user_namespaces=15000 (32 levels may be nested)");
+	else if (r == -ENOSYS)
+		err_hint(e, "clone3 is missing or filtered: Linux 5.12 or newer is needed, and a "
+			    "surrounding container must allow it");
+	else if (r == -EINVAL)
+		err_hint(e, "the kernel was built without one of the namespaces");
+	return r;
+}
+
+int run_plan(const struct plan *p, const struct run_hooks *hooks, int *ret_status, struct err *e)
+{
+	struct clone_args args = { .flags = p->container.namespaces | CLONE_PIDFD,
+				   .exit_signal = SIGCHLD };
+	struct launch l;
+	pid_t pid;
+	int r;
+
+	r = launch_prepare(&l, p, e);
+	if (r == 0) {
+		l.child.driver = DRIVER_CREATE;
+		l.sup.reaper = p->process.init;
+		l.sup.started = hooks ? hooks->started : NULL;
+		l.sup.arg = hooks ? hooks->arg : NULL;
+		args.pidfd = (uint64_t)(uintptr_t)&l.sup.pidfd;
+		pid = sys_clone3(&args, sizeof(args));
+		if (pid == 0) {
+			launch_in_child(&l);
+			child_main(&l.child);
+		}
+		r = pid < 0 ? clone_failed(pid, e) : launch_finish(&l, pid, ret_status, e);
+	}
+	launch_release(&l);
+	(void)sigprocmask(SIG_SETMASK, &l.old_mask, NULL);
+	return r;
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * process.c - the small steps between the new root and the loss of privilege: loopback,
+ * hostname, workdir, rlimits.
+ */
+#include <errno.h>
+#include <net/if.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <gpurun/fd.h>
+
+#include "child.h"
+
+/* A new network namespace has a loopback interface that is down. */
+int step_loopback(struct child *c, struct err *e)
+{
+	struct ifreq req = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
+	_cleanup_fd_ int fd = -1;
+
+	if (!c->plan->container.loopback_up)
+		return 0;
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return err_sys(e, errno, "lo");
+	if (ioctl(fd, SIOCSIFFLAGS, &req) < 0)
+		return err_sys(e, errno, "lo");
+	return 0;
+}
+
+int step_hostname(struct child *c, struct err *e)
+{
+	const char *name = c->plan->container.hostname;
+
+	if (name && sethostname(name, strlen(name)) < 0)
+		return err_sys(e, errno, "%s", name);
+	return 0;
+}
+
+/*
+ * The kernel's getcwd(2) answers "(unreachable)/..." for a directory outside the root: a
+ * working directory that leaked in from outside (CVE-2024-21626) cannot pass.
+ */
+int step_workdir(struct child *c, struct err *e)
+{
+	const char *dir = c->plan->process.cwd;
+	char real[4096];
+
+	if (chdir(dir) < 0) {
+		int code = errno;
+
+		err_sys(e, code, "working directory %s", dir);
+		if (code == ENOENT)
+			err_hint(e, "name one that the image has with -w DIR");
+		return -code;
+	}
+	if (!getcwd(real, sizeof(real)))
+		return err_sys(e, errno, "working directory %s", dir);
+	if (real[0] != '/')
+		return err_set(e, EXDEV, "working directory %s: is outside the container", dir);
+	return 0;
+}
+
+int step_rlimits(struct child *c, struct err *e)
+{
+	const struct plan_process *p = &c->plan->process;
+
+	for (size_t i = 0; i < p->n_rlimits; i++) {
+		const struct plan_rlimit *l = &p->rlimits[i];
+
+		if (setrlimit((__rlimit_resource_t)l->resource, &l->limit) < 0)
+			return err_sys(e, errno, "%s", l->why);
+	}
+	return 0;
+}

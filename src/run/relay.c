@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * relay.c - the launcher's side of the container's terminal: our terminal raw, bytes both ways.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <gpurun/fd.h>
+
+#include "child.h"
+
+#define CTRL_D 4 /* what ends input on a terminal */
+
+static void raw_on(struct relay *r)
+{
+	struct termios t;
+
+	if (tcgetattr(STDIN_FILENO, &r->saved) < 0)
+		return;
+	t = r->saved;
+	cfmakeraw(&t);
+	r->raw = tcsetattr(STDIN_FILENO, TCSADRAIN, &t) == 0;
+}
+
+/** relay_start - take the master side; our own terminal becomes raw where stdin is one */
+int relay_start(struct relay *r, int master)
+{
+	int flags = fcntl(master, F_GETFL);
+
+	if (flags < 0 || fcntl(master, F_SETFL, flags | O_NONBLOCK) < 0)
+		return -errno;
+	r->master = master;
+	r->stdin_open = true;
+	raw_on(r);
+	return 0;
+}
+
+/** relay_winsize - carry our window's size over */
+void relay_winsize(const struct relay *r)
+{
+	struct winsize ws;
+
+	if (r->master >= 0 && ioctl(STDIN_FILENO, TIOCGWINSZ, &ws) == 0)
+		(void)ioctl(r->master, TIOCSWINSZ, &ws);
+}
+
+/** relay_poll_set - what to wait for: [0] stdin, [1] the master, [2] stdout */
+void relay_poll_set(const struct relay *r, struct pollfd set[3])
+{
+	bool open = r->master >= 0;
+
+	set[0] = (struct pollfd){ .fd = open && r->stdin_open && r->up_len == 0 ? STDIN_FILENO : -1,
+				  .events = POLLIN };
+	set[1] = (struct pollfd){ .fd = open ? r->master : -1,
+				  .events = (short)((r->down_len == 0 ? POLLIN : 0) |
+						    (r->up_len ? POLLOUT : 0)) };
+	set[2] = (struct pollfd){ .fd = open && r->down_len ? STDOUT_FILENO : -1,
+				  .events = POLLOUT };
+}
+
+/* Write what is there; keep what did not fit.  -errno when the other side is gone. */
+static int flush(int fd, char *buf, size_t *len)
+{
+	ssize_t n = write(fd, buf, *len);
+
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+	*len -= (size_t)n;
+	memmove(buf, buf + n, *len);
+	return 0;
+}
+
+static void read_stdin(struct relay *r)
+{
+	ssize_t n = read(STDIN_FILENO, r->up, sizeof(r->up));
+
+	if (n > 0) {
+		r->up_len = (size_t)n;
+	} else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+		r->stdin_open = false;
+		r->up[0] = CTRL_D;
+		r->up_len = 1;
+	}
+}
+
+/* EIO: nobody inside holds the slave any more (the payload may open it again: not final) */
+static int read_master(struct relay *r)
+{
+	ssize_t n = read(r->master, r->down, sizeof(r->down));
+
+	if (n > 0)
+		r->down_len = (size_t)n;
+	return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR) ? -EIO : 0;
+}
+
+static void drop_master(struct relay *r)
+{
+	r->master = fd_close(r->master);
+}
+
+/** relay_move - do what poll found possible */
+int relay_move(struct relay *r, const struct pollfd set[3])
+{
+	if (set[0].fd >= 0 && set[0].revents)
+		read_stdin(r);
+	if (set[2].fd >= 0 && set[2].revents && flush(STDOUT_FILENO, r->down, &r->down_len) < 0)
+		r->down_len = 0; /* our reader is gone: the command's output goes nowhere */
+	if (set[1].fd < 0 || !set[1].revents)
+		return 0;
+	if ((set[1].revents & POLLOUT) && r->up_len && flush(r->master, r->up, &r->up_len) < 0)
+		r->up_len = 0;
+	if ((set[1].revents & (POLLIN | POLLHUP | POLLERR)) && r->down_len == 0 &&
+	    read_master(r) < 0)
+		drop_master(r);
+	return 0;
+}
+
+/** relay_suspend, relay_resume - around a stop of the launcher */
+void relay_suspend(struct relay *r)
+{
+	if (r->raw)
+		(void)tcsetattr(STDIN_FILENO, TCSADRAIN, &r->saved);
+}
+
+void relay_resume(struct relay *r)
+{
+	if (r->raw)
+		raw_on(r);
+	relay_winsize(r);
+}
+
+void relay_finish(struct relay *r)
+{
+	while (r->master >= 0) {
+		if (r->down_len && fd_write_all(STDOUT_FILENO, r->down, r->down_len) < 0)
+			break;
+		r->down_len = 0;
+		if (read_master(r) < 0 || r->down_len == 0)
+			break;
+	}
+	if (r->raw)
+		(void)tcsetattr(STDIN_FILENO, TCSADRAIN, &r->saved);
+	r->raw = false;
+	drop_master(r);
+}

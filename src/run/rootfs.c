@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * rootfs.c - steps rootfs and pivot: put the root together, make it "/".
+ *
+ * Everything is built on a tmpfs over an empty directory of ours (plan.root.base), which only
+ * this mount namespace sees:
+ *	BASE/root    the new root
+ *	BASE/u, w    overlay's upper and work directory, unless they are on disk
+ *	BASE/empty   source of the masks over directories
+ * The overlay is mounted by mount(2) with the layers named as /proc/self/fd/N: the short names
+ * make 128 layers fit the one page that mount data may have, and the same call works on every
+ * kernel since 5.11 (fsconfig's "lowerdir+" needs 6.8).  userxattr is always given: without it
+ * an overlay in a user namespace mounts but ignores opaque marks, and deleted files reappear.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <gpurun/fd.h>
+#include <gpurun/sys.h>
+
+#include "child.h"
+
+#define LOWERS_MAX 128
+#define BASE_SIZE (4U << 20) /* when it holds no upper: some directories, passwd, group */
+#define MOUNT_DATA_MAX 4096 /* one page, the kernel cuts the rest off silently */
+
+static int make_dir(int at, const char *name, mode_t mode, struct err *e)
+{
+	if (mkdirat(at, name, mode) < 0)
+		return err_sys(e, errno, "scratch directory %s", name);
+	return 0;
+}
+
+/* The tmpfs that everything is built on; the old working directory is left for it. */
+static int base_mount(struct child *c, struct err *e)
+{
+	const struct plan_root *root = &c->plan->container.root;
+	bool holds_upper = root->kind == ROOT_OVERLAY && !root->upper;
+	char data[64];
+	int r;
+
+	(void)snprintf(data, sizeof(data), "mode=0755,size=%llu",
+		       (unsigned long long)(holds_upper ? root->size : BASE_SIZE));
+	if (mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) < 0)
+		return err_sys(e, errno, "stop mounts from reaching the host");
+	if (mount("gpurun", root->base, "tmpfs", MS_NOSUID | MS_NODEV, data) < 0)
+		return err_sys(e, errno, "tmpfs on %s", root->base);
+	c->base = open(root->base, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (c->base < 0)
+		return err_sys(e, errno, "%s", root->base);
+	r = make_dir(c->base, "root", 0755, e);
+	if (r == 0)
+		r = make_dir(c->base, "empty", 0555, e);
+	if (r < 0)
+		return r;
+	c->empty = openat(c->base, "empty", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return c->empty < 0 ? err_sys(e, errno, "empty") : 0;
+}
+
+/* Upper and work directory: below the base, or those prepared on disk. */
+static int upper_open(struct child *c, int lower, struct err *e)
+{
+	const struct plan_root *root = &c->plan->container.root;
+	struct stat st;
+	int fd, r;
+
+	if (root->upper) {
+		fd = open(root->upper, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		return fd < 0 ? err_sys(e, errno, "scratch %s", root->upper) : fd;
+	}
+	/* the merged root shows the upper's mode: give it the image's */
+	if (fstat(lower, &st) < 0)
+		return err_sys(e, errno, "image root");
+	r = make_dir(c->base, "u", 0700, e);
+	if (r == 0 && fchmodat(c->base, "u", (st.st_mode & 01777) | 0700, 0) < 0)
+		r = err_sys(e, errno, "scratch directory u");
+	if (r == 0)
+		r = make_dir(c->base, "w", 0700, e);
+	return r < 0 ? r : fcntl(c->base, F_DUPFD_CLOEXEC, 3);
+}
+
+/* Append to @data; -E2BIG when it would be cut off by the kernel. */
+static int data_add(char *data, size_t *len, const char *key, int fd, const char *sub)
+{
+	int n = snprintf(data + *len, MOUNT_DATA_MAX - *len, "%s/proc/self/fd/%d%s", key, fd, sub);
+
+	if (n < 0 || (size_t)n >= MOUNT_DATA_MAX - *len)
+		return -E2BIG;
+	*len += (size_t)n;
+	return 0;
+}
+
+static int overlay_data(struct child *c, char data[MOUNT_DATA_MAX], struct err *e)
+{
+	const struct plan_root *root = &c->plan->container.root;
+	int fd, lower = -1, upper;
+	size_t len = 0;
+	int r = 0;
+
+	if (root->lowers.n > LOWERS_MAX)
+		return err_set(e, E2BIG, "%zu layers: more than %d", root->lowers.n, LOWERS_MAX);
+	for (size_t i = 0; i < root->lowers.n && r == 0; i++) {
+		/* the descriptors stay open until exec: the mount data names them */
+		fd = open(root->lowers.v[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (fd < 0)
+			return err_sys(e, errno, "layer %s", root->lowers.v[i]);
+		if (i == 0)
+			lower = fd;
+		r = data_add(data, &len, i == 0 ? "lowerdir=" : ":", fd, "");
+	}
+	upper = upper_open(c, lower, e);
+	if (upper < 0)
+		return upper;
+	if (r == 0)
+		r = data_add(data, &len, ",upperdir=", upper, "/u");
+	if (r == 0)
+		r = data_add(data, &len, ",workdir=", upper, "/w");
+	if (r == 0 && (size_t)snprintf(data + len, MOUNT_DATA_MAX - len, ",userxattr%s",
+				       root->fresh ? ",volatile" : "") >= MOUNT_DATA_MAX - len)
+		r = -E2BIG;
+	return r < 0 ? err_sys(e, -r, "overlay options") : 0;
+}
+
+static int overlay_mount(struct child *c, const char *target, struct err *e)
+{
+	char data[MOUNT_DATA_MAX];
+	int r;
+
+	r = overlay_data(c, data, e);
+	if (r < 0)
+		return r;
+	if (mount("overlay", target, "overlay", MS_NOSUID | MS_NODEV, data) < 0) {
+		err_sys(e, errno, "overlay of %zu layer%s", c->plan->container.root.lowers.n,
+			c->plan->container.root.lowers.n == 1 ? "" : "s");
+		/* the errors of a kernel, or a sandbox around us, that has no rootless overlay */
+		if (e->code == EPERM || e->code == EACCES || e->code == EINVAL || e->code == ENODEV)
+			e->topic = ERR_TOPIC_OVERLAY;
+		return -e->code;
+	}
+	return 0;
+}
+
+static int bind_mount(struct child *c, struct err *e)
+{
+	static const struct sys_mount_attr attr = { .attr_set =
+							    MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV };
+	const char *src = c->plan->container.root.lowers.v[0];
+	_cleanup_fd_ int tree = -1;
+	int r;
+
+	tree = sys_open_tree(AT_FDCWD, src, OPEN_TREE_CLONE | O_CLOEXEC);
+	if (tree < 0)
+		return err_sys(e, -tree, "root %s", src);
+	r = sys_mount_setattr(tree, "", AT_EMPTY_PATH, &attr);
+	if (r == 0)
+		r = sys_move_mount(tree, "", c->base, "root", MOVE_MOUNT_F_EMPTY_PATH);
+	return r < 0 ? err_sys(e, -r, "root %s", src) : 0;
+}
+
+int step_rootfs(struct child *c, struct err *e)
+{
+	const struct plan_root *root = &c->plan->container.root;
+	char target[4096];
+	int r;
+
+	r = base_mount(c, e);
+	if (r < 0)
+		return r;
+	if ((size_t)snprintf(target, sizeof(target), "%s/root", root->base) >= sizeof(target))
+		return err_sys(e, ENAMETOOLONG, "%s", root->base);
+	if (root->kind == ROOT_OVERLAY)
+		r = overlay_mount(c, target, e);
+	else if (root->kind == ROOT_BIND)
+		r = bind_mount(c, e);
+	else if (mount("gpurun", target, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=1m") < 0)
+		r = err_sys(e, errno, "tmpfs root");
+	if (r < 0)
+		return r;
+	c->root = openat(c->base, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return c->root < 0 ? err_sys(e, errno, "%s", target) : 0;
+}
+
+/* The image's WorkingDir is made when it is missing, before the root may become read-only. */
+static int workdir_make(struct child *c, struct err *e)
+{
+	const struct plan_process *p = &c->plan->process;
+	int fd;
+
+	if (!p->cwd_create)
+		return 0;
+	fd = root_mkdirs(c->root, p->cwd, 0755);
+	if (fd < 0)
+		return err_sys(e, -fd, "working directory %s", p->cwd);
+	(void)fd_close(fd);
+	return 0;
+}
+
+int step_pivot(struct child *c, struct err *e)
+{
+	static const struct sys_mount_attr ro = { .attr_set = MOUNT_ATTR_RDONLY };
+	int r;
+
+	r = workdir_make(c, e);
+	if (r < 0)
+		return r;
+	if (c->plan->container.root.read_only) {
+		r = sys_mount_setattr(c->root, "", AT_EMPTY_PATH, &ro);
+		if (r < 0)
+			return err_sys(e, -r, "make the root read-only");
+	}
+	if (fchdir(c->root) < 0)
+		return err_sys(e, errno, "enter the new root");
+	/* old and new root on one place: no directory for the old one is needed */
+	r = sys_pivot_root(".", ".");
+	if (r < 0)
+		return err_sys(e, -r, "pivot_root");
+	if (umount2(".", MNT_DETACH) < 0)
+		return err_sys(e, errno, "detach the host's tree");
+	if (chdir("/") < 0)
+		return err_sys(e, errno, "/");
+	return 0;
+}
