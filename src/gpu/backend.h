@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * backend.h - what a GPU back end is, and the helpers that back ends share; private to src/gpu/.
+ */
+#ifndef GPURUN_GPU_BACKEND_H
+#define GPURUN_GPU_BACKEND_H
+
+#include <stdint.h>
+
+#include <gpurun/gpu.h>
+
+#define GPU_TEXT_MAX (64U << 10) /* one procfs or sysfs file */
+#define GPU_MAX      256U        /* GPUs of one back end */
+
+/**
+ * struct gpu_backend - one vendor
+ * @probe: add the GPUs, the common nodes, on_bus and the driver's version to @set
+ * @edits: what @n (> 0) GPUs of this back end put into the container; @ask is "--gpus TEXT"
+ */
+struct gpu_backend {
+	const char *name;
+	int (*probe)(struct arena *a, const struct sysroot *root, struct gpu_set *set,
+		     struct err *e);
+	int (*edits)(struct arena *a, const struct gpu_set *set, const struct gpu *const *chosen,
+		     size_t n, const char *ask, struct edits *ret, struct err *e);
+};
+
+extern const struct gpu_backend gpu_backend_nvidia;
+
+/** struct pci_address - domain:bus:slot.function */
+struct pci_address {
+	uint32_t domain, bus, slot, function;
+};
+
+/** pci_parse - "[dddd:]bb:dd.f", hexadecimal in either case, the whole string; -EINVAL */
+int pci_parse(const char *s, struct pci_address *ret);
+
+/** pci_compare - order of the addresses, as strcmp() */
+int pci_compare(const struct pci_address *a, const struct pci_address *b);
+
+/** pci_has_display - is a display controller of @vendor (0x10de) on the PCI bus? */
+bool pci_has_display(struct arena *a, const struct sysroot *root, uint32_t vendor);
+
+/**
+ * node_look - what is at the device node @path, and may we open it to read and write?
+ * No device is opened: faccessat() asks the device cgroup as well (-EPERM), so the answer costs
+ * nothing and wakes no GPU.  Under a test's directory a text file describes the node.
+ * @rdev: set when there is a node, whatever is returned
+ * Return: 0, or -ENOENT (nothing there), -ENODEV (no character device), -EPERM, -EACCES, ...
+ */
+int node_look(struct arena *a, const struct sysroot *root, const char *path, dev_t *rdev);
+
+/** gpu_read - a small text file below @root; NULL when there is none or it is too large */
+char *gpu_read(struct arena *a, const struct sysroot *root, const char *path);
+
+/** gpu_list_dir - the names in the directory @path below @root; -errno */
+int gpu_list_dir(struct arena *a, const struct sysroot *root, const char *path, struct strv *ret);
+
+#endif

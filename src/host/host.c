@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The snapshot of the host.  Everything is read below one root directory: "/" is just the usual
+ * one, a directory of text files is another machine (tests/fixtures).
+ */
+#include <unistd.h>
+
+#include <gpurun/fd.h>
+#include <gpurun/str.h>
+
+#include "look.h"
+
+/* Files that the base profile binds when they are there. */
+#define FILE_ROW(member, path)                                                                     \
+	{                                                                                          \
+		offsetof(struct host_files, member), path                                          \
+	}
+static const struct file_row {
+	size_t offset; /* of a bool in struct host_files */
+	const char *path;
+} file_rows[] = {
+	FILE_ROW(sys, "/sys/kernel"), /* /sys alone may be an empty mount point */
+	FILE_ROW(mqueue, "/dev/mqueue"),     FILE_ROW(resolv_conf, "/etc/resolv.conf"),
+	FILE_ROW(hosts, "/etc/hosts"),       FILE_ROW(dev_null, "/dev/null"),
+	FILE_ROW(dev_zero, "/dev/zero"),     FILE_ROW(dev_full, "/dev/full"),
+	FILE_ROW(dev_random, "/dev/random"), FILE_ROW(dev_urandom, "/dev/urandom"),
+	FILE_ROW(dev_tty, "/dev/tty"),
+};
+
+bool host_has(const struct sysroot *root, const char *path)
+{
+	_cleanup_fd_ int fd = root_open(root->fd, path, O_PATH, 0);
+
+	return fd >= 0;
+}
+
+static void host_look_files(struct arena *a, const struct sysroot *root, struct host *h)
+{
+	char *text;
+
+	for (size_t i = 0; i < ELEMENTS(file_rows); i++) {
+		bool *there = (bool *)((char *)&h->files + file_rows[i].offset);
+
+		*there = host_has(root, file_rows[i].path);
+	}
+	if (look_text(a, root, "/etc/hosts", HOST_TEXT_MAX, &text, NULL) == 0)
+		h->etc_hosts = text;
+}
+
+/* MemTotal of /proc/meminfo in bytes, 0 when it is not to be had. */
+static uint64_t host_memory(struct arena *a, const struct sysroot *root)
+{
+	char *text;
+	const char *s;
+	uint64_t kib;
+
+	if (look_text(a, root, "/proc/meminfo", HOST_TEXT_MAX, &text, NULL) < 0)
+		return 0;
+	s = look_value(a, text, "MemTotal", ':');
+	if (!s || num_u64(arena_strndup(a, s, strcspn(s, " ")), UINT64_MAX >> 10, &kib) < 0)
+		return 0;
+	return kib << 10;
+}
+
+const char *host_getenv(const struct host *h, const char *name)
+{
+	for (const char *const *p = h->environ; p && *p; p++) {
+		const char *value = str_after(*p, name);
+
+		if (value && *value == '=')
+			return value + 1;
+	}
+	return NULL;
+}
+
+int host_probe(struct arena *a, const struct sysroot *root, const char *const *environ,
+	       struct host *ret, struct err *e)
+{
+	struct host h = { 0 };
+	int r = kernel_look(a, root, &h, e);
+
+	if (r == 0)
+		r = self_look(a, root, environ, &h, e);
+	if (r < 0)
+		return r;
+	ids_look(a, root, &h);
+	job_look(&h);
+	h.mem_total = host_memory(a, root);
+	h.mem_limit = cgroup_memory_limit(a, root);
+	host_look_files(a, root, &h);
+	r = gpu_probe_all(a, root, &h.gpus, e);
+	if (r < 0)
+		return r;
+	*ret = h;
+	return 0;
+}
