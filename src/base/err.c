@@ -117,14 +117,17 @@ void err_wrap(struct err *e, const char *fmt, ...)
  * strerror is a look-up.  An older glibc keeps strerror, which is safe as long as the launcher
  * has a single thread: no lock can be held across clone3.
  */
+#if !defined(__GLIBC__)
+#define err_lookup strerror
+#elif __GLIBC_PREREQ(2, 32)
+#define err_lookup strerrordesc_np
+#else
+#define err_lookup strerror
+#endif
+
 const char *err_text(int code)
 {
-	const char *s;
+	const char *s = err_lookup(code);
 
-#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 32)
-	s = strerrordesc_np(code);
-#else
-	s = strerror(code);
-#endif
 	return s ? s : "Unknown error";
 }

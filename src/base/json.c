@@ -266,7 +266,7 @@ int json_parse(struct arena *a, const char *text, size_t len, const char *what,
 {
 	struct scan scan = { 0 };
 	struct copy copy = { .a = a };
-	struct json_object *obj;
+	struct json_object *obj = NULL;
 	struct json *tree;
 	int r = json_load(e);
 

@@ -80,11 +80,11 @@ static size_t str_distance(const char *a, size_t na, const char *b, size_t nb)
 	return last[nb];
 }
 
-/* A third of the typed word may be wrong; the first of equally near words wins. */
+/* One in three letters may be wrong, one of two; the first of equally near words wins. */
 const char *str_nearest(const char *s, const char *const *words)
 {
 	size_t n = strnlen(s, STR_NEAREST_MAX + 1);
-	size_t best = n / 3 + 1;
+	size_t best = (n < 3 ? 1 : n / 3) + 1;
 	const char *ret = NULL;
 
 	if (n < 2 || n > STR_NEAREST_MAX)
