@@ -18,7 +18,7 @@
 /* The ways in which a process comes to perform steps; each step says for which it runs. */
 enum driver {
 	DRIVER_CREATE = 1 << 0, /* the clone3 child that makes a container */
-	DRIVER_JOIN = 1 << 1,	/* a process that has entered a running one (gpurun exec) */
+	DRIVER_JOIN = 1 << 1,   /* a process that has entered a running one (gpurun exec) */
 };
 
 /**
@@ -124,8 +124,8 @@ void relay_finish(struct relay *r); /* what is left comes out, the terminal is r
 struct supervisor {
 	const struct plan *plan;
 	int sync, wait, pidfd, signals;
-	bool reaper;	   /* signals go through init, else straight to the payload */
-	bool executed;	   /* SYNC_EXEC was seen */
+	bool reaper;   /* signals go through init, else straight to the payload */
+	bool executed; /* SYNC_EXEC was seen */
 	struct relay relay;
 	void (*started)(void *arg, pid_t payload, pid_t init);
 	void *arg;

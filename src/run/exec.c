@@ -107,7 +107,8 @@ static int exec_failed(const struct plan_process *p, int r, struct err *e)
 		if (strchr(name, '/'))
 			err_sys(e, -r, "%s", name);
 		else
-			err_set(e, -r, "%s: not found in PATH of the container (%s)", name, p->path);
+			err_set(e, -r, "%s: not found in PATH of the container (%s)", name,
+				p->path);
 		e->status = EXIT_NOT_FOUND;
 		return r;
 	}

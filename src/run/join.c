@@ -28,8 +28,8 @@ static const struct {
 	const char *name;
 	int flag;
 } namespaces[] = {
-	{ "user", CLONE_NEWUSER }, { "mnt", CLONE_NEWNS },	 { "pid", CLONE_NEWPID },
-	{ "ipc", CLONE_NEWIPC },   { "uts", CLONE_NEWUTS },	 { "net", CLONE_NEWNET },
+	{ "user", CLONE_NEWUSER },     { "mnt", CLONE_NEWNS },  { "pid", CLONE_NEWPID },
+	{ "ipc", CLONE_NEWIPC },       { "uts", CLONE_NEWUTS }, { "net", CLONE_NEWNET },
 	{ "cgroup", CLONE_NEWCGROUP },
 };
 

@@ -34,7 +34,7 @@ static int standard_descriptors(struct err *e)
 
 void launch_release(struct launch *l)
 {
-	int *fds[] = { &l->sup.sync, &l->sup.wait,  &l->sup.pidfd, &l->sup.signals,
+	int *fds[] = { &l->sup.sync,         &l->sup.wait,   &l->sup.pidfd, &l->sup.signals,
 		       &l->sup.relay.master, &l->child.sync, &l->child.wait };
 
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
@@ -64,10 +64,21 @@ int launch_prepare(struct launch *l, const struct plan *p, struct err *e)
 	int r;
 
 	memset(l, 0, sizeof(*l));
-	l->sup = (struct supervisor){ .plan = p, .sync = -1, .wait = -1, .pidfd = -1,
-				      .signals = -1, .relay = { .master = -1 } };
-	l->child = (struct child){ .plan = p, .sync = -1, .wait = -1, .status = -1, .base = -1,
-				   .root = -1, .empty = -1, .dev = -1, .tty = -1 };
+	l->sup = (struct supervisor){ .plan = p,
+				      .sync = -1,
+				      .wait = -1,
+				      .pidfd = -1,
+				      .signals = -1,
+				      .relay = { .master = -1 } };
+	l->child = (struct child){ .plan = p,
+				   .sync = -1,
+				   .wait = -1,
+				   .status = -1,
+				   .base = -1,
+				   .root = -1,
+				   .empty = -1,
+				   .dev = -1,
+				   .tty = -1 };
 	(void)sigprocmask(SIG_BLOCK, NULL, &l->old_mask);
 	r = standard_descriptors(e);
 	if (r < 0)

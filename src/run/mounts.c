@@ -67,10 +67,13 @@ int op_attach(struct child *c, const struct op *op, int tree, bool directory, st
 			return op_error(op, -r, e);
 	}
 	target = target_open(c, op, directory, e);
+	if (target == -EROFS && (op->flags & OPF_OPTIONAL)) {
+		*e = (struct err){ 0 };
+		return 0;
+	}
 	if (target < 0)
 		return target;
-	r = sys_move_mount(tree, "", target, "",
-			   MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+	r = sys_move_mount(tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
 	return r < 0 ? op_error(op, -r, e) : 0;
 }
 
@@ -87,8 +90,10 @@ static int bind_host(struct child *c, const struct op *op, const char *src, unsi
 	if (tree < 0) {
 		err_sys(e, -tree, "%s (%s)", src, op->why);
 		if (tree == -EINVAL)
-			err_hint(e, "mounts below %s cannot be left out in a user namespace: "
-				    "bind it recursively", src);
+			err_hint(e,
+				 "mounts below %s cannot be left out in a user namespace: "
+				 "bind it recursively",
+				 src);
 		return tree;
 	}
 	if (fstat(tree, &st) < 0)
@@ -241,9 +246,13 @@ static int op_file(struct child *c, const struct op *op, struct err *e)
 	if (op->flags & OPF_BIND_FILE)
 		return file_bind(c, op, e);
 	parent = parent_open(c, op, &name);
+	if (parent == -EROFS && (op->flags & OPF_OPTIONAL))
+		return 0;
 	if (parent < 0)
 		return op_error(op, -parent, e);
 	r = file_create(parent, name, op);
+	if (r == -EROFS && (op->flags & OPF_OPTIONAL))
+		return 0;
 	return r < 0 ? op_error(op, -r, e) : 0;
 }
 
@@ -276,7 +285,8 @@ static int op_readonly(struct child *c, const struct op *op, struct err *e)
 		return 0;
 	if (target < 0)
 		return op_error(op, -target, e);
-	tree = sys_open_tree(target, "", OPEN_TREE_CLONE | O_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
+	tree = sys_open_tree(target, "",
+			     OPEN_TREE_CLONE | O_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
 	if (tree < 0)
 		return op_error(op, -tree, e);
 	r = sys_mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr);
@@ -289,10 +299,10 @@ static int op_readonly(struct child *c, const struct op *op, struct err *e)
 typedef int op_func(struct child *c, const struct op *op, struct err *e);
 
 static op_func *const op_funcs[OP_KIND_COUNT] = {
-	[OP_BIND] = op_bind,	   [OP_BIND_DEV] = op_bind_dev, [OP_TMPFS] = op_tmpfs,
-	[OP_PROC] = op_proc,	   [OP_SYSFS] = op_sysfs,	[OP_DEVPTS] = op_devpts,
-	[OP_MQUEUE] = op_mqueue,   [OP_DIR] = op_dir,		[OP_FILE] = op_file,
-	[OP_SYMLINK] = op_symlink, [OP_MASK] = op_mask,		[OP_READONLY] = op_readonly,
+	[OP_BIND] = op_bind,       [OP_BIND_DEV] = op_bind_dev, [OP_TMPFS] = op_tmpfs,
+	[OP_PROC] = op_proc,       [OP_SYSFS] = op_sysfs,       [OP_DEVPTS] = op_devpts,
+	[OP_MQUEUE] = op_mqueue,   [OP_DIR] = op_dir,           [OP_FILE] = op_file,
+	[OP_SYMLINK] = op_symlink, [OP_MASK] = op_mask,         [OP_READONLY] = op_readonly,
 };
 
 int step_mounts(struct child *c, struct err *e)

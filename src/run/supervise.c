@@ -205,8 +205,10 @@ int supervise(struct supervisor *s, int *ret_status, struct err *e)
 		return 0;
 	}
 	if (!s->executed)
-		return err_set(e, ECHILD, "the container ended before the command started "
-			       "(status %d)", status);
+		return err_set(e, ECHILD,
+			       "the container ended before the command started "
+			       "(status %d)",
+			       status);
 	*ret_status = status;
 	return 0;
 }

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * run_plan with plans made by hand: an empty overlay root into which the host's /usr and the
+ * links of its top directory are bound, so that /bin/sh runs.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <gpurun/run.h>
+#include <gpurun/str.h>
+#include <gpurun/sys.h>
+
+#include "tap.h"
+
+static char dir[] = "/tmp/t_run_plan.XXXXXX";
+static struct arena *arena;
+
+static void add(struct plan *p, struct op op)
+{
+	struct op_list *ops = &p->container.ops;
+
+	if (!op.why)
+		op.why = "test";
+	VEC_PUSH(arena, ops->v, ops->n, ops->cap, op);
+}
+
+/* The top directory of the host as binds and links: enough for /bin/sh. */
+static void add_host_tree(struct plan *p)
+{
+	static const char *const names[] = { "/usr", "/bin", "/lib", "/lib64", "/sbin" };
+
+	for (size_t i = 0; i < ELEMENTS(names); i++) {
+		char *target = arena_alloc(arena, 256);
+		struct stat st;
+
+		if (lstat(names[i], &st) < 0)
+			continue;
+		if (S_ISLNK(st.st_mode) && readlink(names[i], target, 255) > 0)
+			add(p, (struct op){ .kind = OP_SYMLINK, .dst = names[i], .data = target });
+		else
+			add(p, (struct op){ .kind = OP_BIND,
+					    .src = names[i],
+					    .dst = names[i],
+					    .attrs = MOUNT_ATTR_RDONLY,
+					    .flags = OPF_RECURSIVE });
+	}
+}
+
+static struct plan *plan_new(const char *script)
+{
+	struct plan *p = ARENA_NEW(arena, struct plan);
+
+	p->container.namespaces =
+		CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
+	p->container.uid_outside = p->container.uid_inside = getuid();
+	p->container.gid_outside = p->container.gid_inside = getgid();
+	p->container.root.kind = ROOT_OVERLAY;
+	p->container.root.size = 1U << 24;
+	p->container.root.base = arena_printf(arena, "%s/base", dir);
+	strv_push(arena, &p->container.root.lowers, arena_printf(arena, "%s/lower", dir));
+	add_host_tree(p);
+	add(p, (struct op){ .kind = OP_PROC, .dst = "/proc" });
+	add(p, (struct op){ .kind = OP_TMPFS, .dst = "/dev", .mode = 0755, .size = 1U << 20 });
+	add(p,
+	    (struct op){
+		    .kind = OP_BIND_DEV, .src = "/dev/null", .dst = "/dev/null", .rdev = 0x103 });
+	p->process.init = true;
+	p->process.no_new_privs = true;
+	p->process.path = "/usr/bin:/bin";
+	p->process.cwd = "/";
+	strv_push(arena, &p->process.env, "PATH=/usr/bin:/bin");
+	if (script) {
+		strv_push(arena, &p->process.argv, "sh");
+		strv_push(arena, &p->process.argv, "-c");
+		strv_push(arena, &p->process.argv, script);
+	}
+	return p;
+}
+
+/* The status of the command, or the one in the failure record. */
+static int run(struct plan *p, struct err *e)
+{
+	int status = -1;
+
+	memset(e, 0, sizeof(*e));
+	return run_plan(p, NULL, &status, e) < 0 ? e->status : status;
+}
+
+static int run_script(const char *script)
+{
+	struct err e;
+	int status = run(plan_new(script), &e);
+
+	if (err_is_set(&e))
+		diag("%s", e.msg);
+	return status;
+}
+
+static void test_status(void)
+{
+	struct plan *p;
+	struct err e;
+
+	is_int(run_script("exit 0"), 0, "success");
+	is_int(run_script("exit 7"), 7, "the command's own status");
+	is_int(run_script("kill -TERM $$"), 128 + SIGTERM, "128 + signal");
+	p = plan_new(NULL);
+	strv_push(arena, &p->process.argv, "no-such-command");
+	is_int(run(p, &e), 127, "not found");
+	ok(strstr(e.msg, "no-such-command") != NULL, "the message names it: %s", e.msg);
+	p = plan_new(NULL);
+	strv_push(arena, &p->process.argv, "/usr");
+	is_int(run(p, &e), 126, "a directory cannot be run");
+	p = plan_new("exit 0");
+	p->process.cwd = "/no/such/directory";
+	is_int(run(p, &e), 125, "no working directory");
+	ok(str_after(e.msg, "step workdir: ") != NULL, "the message names the step: %s", e.msg);
+	ok(e.hint[0] != '\0', "with a hint");
+}
+
+static void test_isolation(void)
+{
+	is_int(run_script("test $$ = 2"), 0, "a PID namespace with a reaper");
+	is_int(run_script("grep -q '^NoNewPrivs:.1' /proc/self/status"), 0, "no_new_privs");
+	is_int(run_script("! grep '^Cap' /proc/self/status | grep -v '0000000000000000$'"), 0,
+	       "no capability in any set");
+	is_int(run_script("for f in /proc/self/fd/*; do case ${f##*/} in [012]) ;; "
+			  "*) test ! -e $f || exit 1;; esac; done"),
+	       0, "no descriptor but 0, 1, 2");
+	is_int(run_script("! head -c1 /proc/1/environ >/dev/null 2>&1 && ! readlink /proc/1/exe "
+			  "/proc/1/fd/*"),
+	       0, "the reaper cannot be looked into");
+	is_int(run_script(
+		       "! kill -0 -1 2>/dev/null || test \"$(ls -d /proc/[0-9]* | wc -l)\" -le 4"),
+	       0, "no process of the host is seen");
+	is_int(run_script("echo x >/f && cat /f >/dev/null"), 0, "the root takes writes");
+	ok(access(arena_printf(arena, "%s/lower/f", dir), F_OK) < 0, "but not in the lower layer");
+}
+
+/* Files and mount points are made inside the root whatever the image's links say. */
+static void test_links(void)
+{
+	const char *outside = arena_printf(arena, "%s/outside", dir);
+	char *lower = arena_printf(arena, "%s/lower", dir);
+	struct plan *p;
+	struct err e;
+
+	(void)symlink(outside, arena_printf(arena, "%s/abs", lower));
+	(void)symlink("../../../../../../..", arena_printf(arena, "%s/up", lower));
+	(void)symlink("/proc/self/root", arena_printf(arena, "%s/magic", lower));
+	p = plan_new("test -f /abs/file && test -f /tmp/via-up && test ! -e /magic/file");
+	add(p, (struct op){ .kind = OP_DIR, .dst = outside });
+	add(p, (struct op){ .kind = OP_FILE, .dst = "/abs/file", .data = "x", .data_len = 1 });
+	add(p, (struct op){ .kind = OP_FILE, .dst = "/up/tmp/via-up", .data = "x", .data_len = 1 });
+	is_int(run(p, &e), 0, "links resolve inside the root (%s)", e.msg);
+	ok(access(outside, F_OK) < 0, "nothing was made outside");
+	ok(access("/tmp/via-up", F_OK) < 0, "not by way of '..' either");
+	p = plan_new("exit 0");
+	add(p, (struct op){ .kind = OP_FILE, .dst = "/magic/x/file", .data = "x", .data_len = 1 });
+	is_int(run(p, &e), 125, "magic links are refused");
+	ok(strstr(e.msg, "/magic/x/file (test)") != NULL, "object and reason: %s", e.msg);
+}
+
+static void test_ops(void)
+{
+	struct plan *p;
+	struct err e;
+
+	p = plan_new("test ! -s /proc/version && ! ls -A /proc/bus | grep -q . && "
+		     "! echo 1 2>/dev/null >/proc/sys/vm/swappiness");
+	add(p, (struct op){ .kind = OP_MASK, .dst = "/proc/version" });
+	add(p, (struct op){ .kind = OP_MASK, .dst = "/proc/bus" });
+	add(p, (struct op){ .kind = OP_MASK, .dst = "/proc/none", .flags = OPF_OPTIONAL });
+	add(p, (struct op){ .kind = OP_READONLY, .dst = "/proc/sys" });
+	is_int(run(p, &e), 0, "masked and read-only paths (%s)", e.msg);
+	p = plan_new("exit 0");
+	add(p, (struct op){ .kind = OP_MASK, .dst = "/proc/none", .why = "--security-opt mask" });
+	is_int(run(p, &e), 125, "a mask that must be there");
+	p = plan_new("! echo x 2>/dev/null >/x && test \"$(cat /etc/f)\" = text");
+	p->container.root.read_only = true;
+	add(p, (struct op){ .kind = OP_FILE, .dst = "/etc/f", .data = "text", .data_len = 4 });
+	is_int(run(p, &e), 0, "a read-only root, with files made before (%s)", e.msg);
+	p = plan_new("test \"$(stat -c %a /t)\" = 700 && echo x >/t/x");
+	add(p, (struct op){ .kind = OP_TMPFS, .dst = "/t", .mode = 0700, .size = 1U << 20 });
+	is_int(run(p, &e), 0, "a tmpfs (%s)", e.msg);
+	p = plan_new("exit 0");
+	add(p, (struct op){ .kind = OP_BIND, .src = "/no/such", .dst = "/x", .why = "--volume" });
+	is_int(run(p, &e), 125, "a missing source");
+	ok(strstr(e.msg, "/no/such (--volume): No such file") != NULL, "%s", e.msg);
+	p = plan_new("exit 0");
+	add(p,
+	    (struct op){ .kind = OP_BIND_DEV, .src = "/dev/null", .dst = "/dev/x", .rdev = 0x105 });
+	is_int(run(p, &e), 125, "another device than planned");
+	p = plan_new("exit 0");
+	add(p, (struct op){ .kind = OP_BIND_DEV, .src = "/etc/passwd", .dst = "/dev/x" });
+	is_int(run(p, &e), 125, "no device at all");
+}
+
+static void test_limits(void)
+{
+	static struct plan_rlimit l = { .resource = RLIMIT_NOFILE,
+					.limit = { 77, 77 },
+					.why = "--ulimit nofile=77" };
+	struct plan *p = plan_new("test $(ulimit -n) = 77");
+	struct err e;
+
+	p->process.rlimits = &l;
+	p->process.n_rlimits = 1;
+	is_int(run(p, &e), 0, "resource limits");
+	p = plan_new("test $(hostname) = box");
+	p->container.hostname = "box";
+	is_int(run(p, &e), 0, "host name");
+	p = plan_new("test $(cat /sys/class/net/lo/operstate) != down");
+	p->container.namespaces |= CLONE_NEWNET;
+	p->container.loopback_up = true;
+	add(p, (struct op){ .kind = OP_SYSFS, .dst = "/sys", .attrs = MOUNT_ATTR_RDONLY });
+	is_int(run(p, &e), 0, "loopback is up in an own network namespace (%s)", e.msg);
+	p = plan_new("test -d /made && test $PWD = /made");
+	p->process.cwd = "/made";
+	p->process.cwd_create = true;
+	is_int(run(p, &e), 0, "a missing working directory is made");
+}
+
+static pid_t started_payload;
+
+static void on_started(void *arg, pid_t payload, pid_t init)
+{
+	(void)arg;
+	ok(payload > 1 && init > 1 && payload != init, "payload %d, reaper %d", payload, init);
+	started_payload = payload;
+}
+
+/* A second process in the container: a sibling of the first, with the same losses. */
+static void test_exec(void)
+{
+	struct run_hooks hooks = { .started = on_started };
+	struct err e = { 0 };
+	int pipefd[2], status = -1;
+	char text[32] = "";
+	pid_t launcher;
+
+	if (pipe(pipefd) < 0)
+		return;
+	launcher = fork();
+	if (launcher == 0) {
+		started_payload = 0;
+		(void)dup2(pipefd[1], STDOUT_FILENO);
+		(void)run_plan(plan_new("echo ready; sleep 100"), NULL, &status, &e);
+		_exit(0);
+	}
+	(void)close(pipefd[1]);
+	ok(read(pipefd[0], text, sizeof(text) - 1) > 0 && str_after(text, "ready"), "it runs");
+	(void)hooks;
+	(void)kill(launcher, SIGTERM);
+	ok(waitpid(launcher, &status, 0) == launcher && WIFEXITED(status), "SIGTERM ends it");
+	(void)run_plan(plan_new("exit 0"), &hooks, &status, &e);
+	ok(started_payload > 0, "the hook heard of the payload");
+	status = -1;
+	is_int(run_exec(plan_new("exit 0"), started_payload, 1, &status, &e), -ESRCH,
+	       "a pid with another start time is not entered");
+	(void)close(pipefd[0]);
+}
+
+int main(void)
+{
+	pid_t probe;
+	int status;
+
+	probe = fork();
+	if (probe == 0)
+		_exit(unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0);
+	if (waitpid(probe, &status, 0) < 0 || status != 0) {
+		skip("user namespaces are not to be had here");
+		return done_testing();
+	}
+	if (!mkdtemp(dir))
+		return 1;
+	(void)chmod(dir, 0755);
+	arena = arena_new(0);
+	(void)mkdir(arena_printf(arena, "%s/lower", dir), 0755);
+	(void)mkdir(arena_printf(arena, "%s/base", dir), 0755);
+	test_status();
+	test_isolation();
+	test_links();
+	test_ops();
+	test_limits();
+	test_exec();
+	(void)system(arena_printf(arena, "rm -rf %s", dir));
+	arena_free(arena);
+	return done_testing();
+}
