@@ -46,10 +46,22 @@ struct plan_root {
 	const char *why;
 };
 
+/* One line of uid_map or gid_map. */
+struct plan_idrange {
+	uint32_t inside, outside, count;
+};
+
+/*
+ * Without ranges one id is mapped (inside -> outside) by the child itself; with ranges
+ * (--userns subid) newuidmap(1) and newgidmap(1) map them, and setgroups stays allowed.
+ */
+#define PLAN_RANGES_MAX 8
 struct plan_container {
 	uint64_t namespaces; /* CLONE_NEW* */
 	uid_t uid_outside, uid_inside;
 	gid_t gid_outside, gid_inside;
+	struct plan_idrange uid_ranges[PLAN_RANGES_MAX], gid_ranges[PLAN_RANGES_MAX];
+	size_t n_uid_ranges, n_gid_ranges;
 	struct plan_root root;
 	struct op_list ops; /* in the order in which they are done */
 	const char *hostname; /* NULL: the host's stays */
@@ -74,6 +86,9 @@ struct plan_process {
 	const char *path;      /* where argv[0] is looked up: PATH inside */
 	const char *cwd;
 	bool cwd_create; /* the image's WorkingDir is made when missing */
+	bool switch_ids; /* become @uid, @gid (no supplementary groups): only with ranges */
+	uid_t uid;
+	gid_t gid;
 	struct plan_caps caps;
 	bool no_new_privs; /* always true for now; read back */
 	const struct sock_filter *seccomp; /* NULL: unconfined */

@@ -39,6 +39,20 @@ static int ambient_raise(uint64_t set, struct err *e)
 	return 0;
 }
 
+/* Another id of the mapped ranges; the capabilities are settled by the capset that follows. */
+static int ids_switch(struct child *c, struct err *e)
+{
+	const struct plan_process *p = &c->plan->process;
+	int r;
+
+	if (!p->switch_ids)
+		return 0;
+	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
+		return err_sys(e, errno, "PR_SET_KEEPCAPS");
+	r = ids_become(p->uid, p->gid, e);
+	return r < 0 ? r : ids_bind(c, e);
+}
+
 int step_caps(struct child *c, struct err *e)
 {
 	const struct plan_caps *caps = &c->plan->process.caps;
@@ -52,6 +66,9 @@ int step_caps(struct child *c, struct err *e)
 		return r;
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
 		return err_sys(e, errno, "clear the ambient set");
+	r = ids_switch(c, e);
+	if (r < 0)
+		return r;
 	/* inheritable stays empty but for what becomes ambient (CVE-2022-27650) */
 	r = sys_capset(set, set, caps->ambient);
 	if (r < 0)

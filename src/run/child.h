@@ -70,6 +70,12 @@ int step_confirm(struct child *c, struct err *e);
 int step_init(struct child *c, struct err *e);
 int step_exec(struct child *c, struct err *e);
 
+/* idmap.c */
+int ids_bind(struct child *c, struct err *e);
+int ids_become(uid_t uid, gid_t gid, struct err *e);
+/* helpers.c: in the launcher, write the maps of @pid with newuidmap and newgidmap */
+int ids_map_ranges(const struct plan_container *p, pid_t pid, struct err *e);
+
 /* mounts.c: one operation; devices.c: the two kinds that deal with nodes. */
 int op_bind_dev(struct child *c, const struct op *op, struct err *e);
 int op_mask(struct child *c, const struct op *op, struct err *e);
@@ -93,6 +99,8 @@ int sync_receive(int sock, struct sync_record *ret, int *ret_fd, pid_t *ret_pid)
 
 /* init.c: the messages on the wait socket: a signal number downwards, these upwards. */
 enum { WAIT_STOPPED = 'S', WAIT_CONTINUED = 'C' };
+/* before that, downwards: the id maps are written */
+enum { WAIT_MAPPED = 'M' };
 _Noreturn void init_main(struct child *c, pid_t payload);
 
 /* End a process that must not run atexit handlers (and save coverage data when built for it). */

@@ -2,8 +2,10 @@
 /*
  * idmap.c - step ids: who we are in the new user namespace, and who may touch us.
  *
- * One id is mapped and setgroups is denied: no setuid helper runs, no /etc/subuid is needed,
- * and the caller's supplementary groups (video, render) keep opening device nodes.
+ * By default one id is mapped and setgroups is denied: no setuid helper runs, no /etc/subuid is
+ * needed, and the caller's supplementary groups (video, render) keep opening device nodes.
+ * With ranges (--userns subid) the launcher has newuidmap(1) and newgidmap(1) write the maps and
+ * then sends WAIT_MAPPED; the child becomes root of the namespace for the setup.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +14,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <gpurun/fd.h>
 
@@ -32,6 +37,33 @@ static int map_write(const char *file, const char *text, struct err *e)
 	return r < 0 ? err_sys(e, -r, "%s", file) : 0;
 }
 
+/* The launcher's helpers write the maps; its message says that they are there. */
+static int map_await(struct child *c, struct err *e)
+{
+	char what = 0;
+
+	while (recv(c->wait, &what, 1, 0) < 0)
+		if (errno != EINTR)
+			return err_sys(e, errno, "wait for the id maps");
+	if (what != WAIT_MAPPED)
+		run_exit(EXIT_GPURUN); /* the launcher knows why */
+	return ids_become(0, 0, e);
+}
+
+/**
+ * ids_become - all ids and no supplementary group, by raw calls (libc's wrappers want a thread)
+ */
+int ids_become(uid_t uid, gid_t gid, struct err *e)
+{
+	if (syscall(SYS_setgroups, 0, NULL) < 0)
+		return err_sys(e, errno, "setgroups");
+	if (syscall(SYS_setresgid, gid, gid, gid) < 0)
+		return err_sys(e, errno, "become group %u", gid);
+	if (syscall(SYS_setresuid, uid, uid, uid) < 0)
+		return err_sys(e, errno, "become user %u", uid);
+	return 0;
+}
+
 static int map_ids(const struct plan_container *p, struct err *e)
 {
 	char uid[64], gid[64];
@@ -47,12 +79,13 @@ static int map_ids(const struct plan_container *p, struct err *e)
 	return r;
 }
 
-/*
- * Die with the launcher.  PR_SET_PDEATHSIG is set after the maps (a change of ids clears it);
+/**
+ * ids_bind - die with the launcher.
+ * PR_SET_PDEATHSIG is set after the maps, and again after a change of ids, which clears it;
  * a launcher that was gone before is seen by its closed end of the wait socket, because
  * getppid() is 0 in a new PID namespace whatever happens outside.
  */
-static int bind_to_launcher(struct child *c, struct err *e)
+int ids_bind(struct child *c, struct err *e)
 {
 	struct pollfd p = { .fd = c->wait, .events = POLLIN };
 
@@ -72,11 +105,12 @@ int step_ids(struct child *c, struct err *e)
 	if (c->status < 0)
 		return err_sys(e, errno, "/proc/self/status");
 	if (c->driver == DRIVER_CREATE) {
-		r = map_ids(&c->plan->container, e);
+		r = c->plan->container.n_uid_ranges ? map_await(c, e)
+						    : map_ids(&c->plan->container, e);
 		if (r < 0)
 			return r;
 	}
-	r = bind_to_launcher(c, e);
+	r = ids_bind(c, e);
 	if (r < 0)
 		return r;
 	/* not before the maps: /proc/self belongs to root while we are undumpable */

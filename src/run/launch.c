@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <gpurun/fd.h>
@@ -129,6 +130,25 @@ static int clone_failed(int r, struct err *e)
 	return r;
 }
 
+/* With ranges: have the maps written and let the child go on; end it when that fails. */
+static int maps_write(struct launch *l, pid_t pid, struct err *e)
+{
+	const struct plan_container *c = &l->sup.plan->container;
+	const char mapped = WAIT_MAPPED;
+	int r;
+
+	if (!c->n_uid_ranges)
+		return 0;
+	r = ids_map_ranges(c, pid, e);
+	if (r == 0 && send(l->sup.wait, &mapped, 1, MSG_NOSIGNAL) == 1)
+		return 0;
+	if (r == 0)
+		r = err_sys(e, EPIPE, "the container's first process");
+	(void)sys_pidfd_send_signal(l->sup.pidfd, SIGKILL);
+	(void)waitpid(pid, NULL, 0);
+	return r;
+}
+
 int run_plan(const struct plan *p, const struct run_hooks *hooks, int *ret_status, struct err *e)
 {
 	struct clone_args args = { .flags = p->container.namespaces | CLONE_PIDFD,
@@ -149,7 +169,9 @@ int run_plan(const struct plan *p, const struct run_hooks *hooks, int *ret_statu
 			launch_in_child(&l);
 			child_main(&l.child);
 		}
-		r = pid < 0 ? clone_failed(pid, e) : launch_finish(&l, pid, ret_status, e);
+		r = pid < 0 ? clone_failed(pid, e) : maps_write(&l, pid, e);
+		if (r == 0)
+			r = launch_finish(&l, pid, ret_status, e);
 	}
 	launch_release(&l);
 	(void)sigprocmask(SIG_SETMASK, &l.old_mask, NULL);
