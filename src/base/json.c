@@ -2,13 +2,12 @@
 /*
  * json.c - JSON read with limits; the only file that knows json-c.
  *
- * json-c parses and its tree is copied into the arena.  What json-c lets through is refused by
- * a scan of the text before it (bytes that are not UTF-8, control characters and NULs in
- * strings, too many values) and by the copy after it (NaN, infinities).  Duplicate member names
- * are found by arithmetic: json-c keeps one member of each name, and in a valid document every
- * colon outside of strings belongs to one member.
+ * json-c parses and its tree is copied into the arena.  What it is too friendly about is refused
+ * by a scan of the text before (json_scan.c) and by the copy after it (1e999).  Duplicate member
+ * names are found by arithmetic: json-c keeps one member of each name, and in a valid document
+ * every colon outside of strings belongs to one member.
  */
-#include "utf8.h"
+#include "json_scan.h"
 
 #include <gpurun/json.h>
 #include <gpurun/lib.h>
@@ -54,63 +53,6 @@ int json_load(struct err *e)
 	if (api.json_tokener_new_ex)
 		return 0;
 	return lib_load(JSON_SONAME, JSON_PACKAGE, json_funcs, ELEMENTS(json_funcs), &api, e);
-}
-
-/* struct scan - what a look at the bytes alone tells */
-struct scan {
-	size_t at;      /* byte where it stopped */
-	size_t members; /* colons outside of strings */
-	size_t values;  /* not fewer than the document has */
-	const char *reason;
-};
-
-static bool scan_stop(struct scan *s, const char *reason)
-{
-	s->reason = reason;
-	return false;
-}
-
-/* The inside of a string, from behind its first quote to behind its last. */
-static bool scan_string(struct scan *s, const char *text, size_t len)
-{
-	while (s->at < len && text[s->at] != '"') {
-		const char *p = text + s->at;
-		size_t left = len - s->at;
-		size_t n = utf8_len(p, left);
-
-		if (n == 0)
-			return scan_stop(s, "a string is not UTF-8");
-		if (*(const unsigned char *)p < 0x20)
-			return scan_stop(s, "a control character in a string");
-		if (*p == '\\') {
-			if (left >= 6 && memcmp(p, "\\u0000", 6) == 0)
-				return scan_stop(s, "a NUL in a string");
-			n = left >= 2 ? 2 : 1;
-		}
-		s->at += n;
-	}
-	if (s->at == len)
-		return scan_stop(s, "the text ends inside a string");
-	s->at++;
-	return true;
-}
-
-static bool scan_text(struct scan *s, const char *text, size_t len)
-{
-	while (s->at < len) {
-		char c = text[s->at];
-
-		if (c == '\0' || (c & 0x80))
-			return scan_stop(s, "a byte that JSON does not know");
-		s->members += c == ':';
-		s->values += c == ',' || c == '[' || c == '{';
-		if (s->values >= JSON_COUNT_MAX)
-			return scan_stop(s, "too many values");
-		s->at++;
-		if (c == '"' && !scan_string(s, text, len))
-			return false;
-	}
-	return true;
 }
 
 static size_t line_of(const char *text, size_t at)
@@ -186,7 +128,7 @@ static void copy_double(struct copy *c, struct json *to, struct json_object *fro
 		c->reason = "a number without a finite value";
 }
 
-/* The depth was limited by json-c's tokener: at most JSON_DEPTH_MAX calls deep. */
+/* The scan has limited the depth of the recursion to JSON_DEPTH_MAX. */
 static struct json *copy_value(struct copy *c, struct json_object *from, const char *key)
 {
 	struct json *to = ARENA_NEW(c->a, struct json);
@@ -226,7 +168,7 @@ static struct json *copy_value(struct copy *c, struct json_object *from, const c
 static int parse_tree(const char *text, size_t len, struct json_object **ret, const char *what,
 		      struct err *e)
 {
-	struct json_tokener *tok = api.json_tokener_new_ex(JSON_DEPTH_MAX + 1);
+	struct json_tokener *tok = api.json_tokener_new_ex(JSON_DEPTH_MAX + 2);
 	enum json_tokener_error why;
 	struct json_object *obj;
 	size_t end;
@@ -264,7 +206,7 @@ static size_t trim_end(const char *text, size_t len)
 int json_parse(struct arena *a, const char *text, size_t len, const char *what,
 	       const struct json **ret, struct err *e)
 {
-	struct scan scan = { 0 };
+	struct json_scan scan = { 0 };
 	struct copy copy = { .a = a };
 	struct json_object *obj = NULL;
 	struct json *tree;
@@ -275,7 +217,7 @@ int json_parse(struct arena *a, const char *text, size_t len, const char *what,
 	if (len > JSON_SIZE_MAX)
 		return err_set(e, EFBIG, "%s: larger than %u MiB", what, JSON_SIZE_MAX >> 20);
 	len = trim_end(text, len);
-	if (!scan_text(&scan, text, len))
+	if (!json_scan(&scan, text, len))
 		return err_set(e, EINVAL, "%s: not accepted as JSON: %s in line %zu", what,
 			       scan.reason, line_of(text, scan.at));
 	r = parse_tree(text, len, &obj, what, e);
