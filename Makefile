@@ -19,8 +19,11 @@ DESTDIR ?=
 FUZZ_SECONDS ?= 20
 JOBS    ?= $(shell nproc)
 
-LIBS := json-c libarchive libseccomp libcrypto
+LIBS := json-c libarchive libcrypto liblzma libseccomp libzstd zlib
 LIBS_CFLAGS := $(shell pkg-config --cflags $(LIBS))
+ifneq ($(.SHELLSTATUS),0)
+$(warning headers are missing: tests/install build)
+endif
 
 # ---- flags ----------------------------------------------------------------------------------
 WARN := -Wall -Wextra -Wformat=2 -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
