@@ -86,7 +86,8 @@ struct image_layer {
 
 struct image_manifest {
 	struct image_config config;
-	char config_id[IMAGE_ID_HEX + 1]; /* sha256 of the config, "" for a plain tar */
+	/* sha256 of the config, of the manifest when it has none, "" for a plain tar */
+	char config_id[IMAGE_ID_HEX + 1];
 	const char *name;		  /* RepoTag, ref.name, or NULL */
 	struct image_layer *layers;	  /* the bottom first */
 	size_t n_layers;
@@ -94,7 +95,9 @@ struct image_manifest {
 
 /**
  * image_open - recognise what @fd holds, choose an image in it, verify and read its manifest
- * @fd: a regular file (seekable), or the O_RDONLY directory of an OCI layout
+ * @fd: a regular file (seekable), or the O_RDONLY directory of an OCI layout; it stays the
+ *	caller's and open until image_close(); its offset is not used
+ * @ref: lives as long as the source (the tag chooses, the path is the object of messages)
  * @spool_dirfd: where a compressed archive of archives may be spooled (an unlinked file)
  * @arch: Go's name of the wanted architecture
  * Errors: -EINVAL (bad image, says what and where), -ENOTSUP (a form that is not read),
@@ -135,7 +138,7 @@ int image_signal_parse(const char *text);
 
 /**
  * image_user_lookup - resolve "user", "uid", "user:group", ... against passwd and group texts
- * @ret_home: home directory of the passwd line, or NULL; @ret_name: its name or NULL
+ * name, home, shell: of the passwd line, or NULL; "" is root, and so is the user of ":group"
  * Errors: -ENOENT for a name without a line, -EINVAL, -ERANGE (ids over 2^31-1).
  */
 struct image_user {

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * codecs.c - the four formats of compression, by their own libraries.
+ *
+ * Not by libarchive's filters: its gzip filter checks neither CRC nor length, and its xz filter
+ * switches the limit on memory off.  libarchive depends on the same libraries, so they cost
+ * nothing more.
+ */
+#include <errno.h>
+#include <string.h>
+
+#define ZLIB_CONST /* the input pointer is const, as it should be */
+#include <bzlib.h>
+#include <lzma.h>
+#include <zlib.h>
+#include <zstd.h>
+
+#include <gpurun/lib.h>
+#include <gpurun/str.h>
+
+#include "decode.h"
+
+union codec_state {
+	z_stream gzip;
+	lzma_stream xz;
+	bz_stream bzip2;
+	ZSTD_DStream *zstd;
+};
+
+void *codec_state_new(struct arena *a)
+{
+	return ARENA_NEW(a, union codec_state);
+}
+
+static unsigned int clamp_uint(size_t n)
+{
+	return n > UINT32_MAX ? UINT32_MAX : (unsigned int)n;
+}
+
+/* ---- gzip ------------------------------------------------------------------------------ */
+
+#define GZIP_WINDOW (15 + 16) /* the largest window, a gzip header and its trailer */
+
+#define GZIP_FUNCS(X) X(inflateInit2_) X(inflate) X(inflateEnd)
+struct gzip_api {
+	GZIP_FUNCS(LIB_POINTER)
+};
+#define GZIP_ENTRY(f) LIB_ENTRY(gzip_api, f)
+static const struct lib_func gzip_funcs[] = { GZIP_FUNCS(GZIP_ENTRY) };
+static struct gzip_api gzip_api;
+
+static int gzip_load(struct err *e)
+{
+	if (gzip_api.inflateEnd)
+		return 0;
+	return lib_load("libz.so.1", "zlib1g", gzip_funcs, ELEMENTS(gzip_funcs), &gzip_api, e);
+}
+
+static int gzip_begin(void *state)
+{
+	z_stream *z = state;
+
+	*z = (z_stream){ 0 };
+	if (gzip_api.inflateInit2_(z, GZIP_WINDOW, ZLIB_VERSION, (int)sizeof(*z)) != Z_OK)
+		return -ENOMEM;
+	return 0;
+}
+
+static int gzip_step(void *state, struct codec_io *io)
+{
+	z_stream *z = state;
+	unsigned int n_in = clamp_uint(io->n_in), n_out = clamp_uint(io->n_out);
+	int r;
+
+	z->next_in = io->in;
+	z->avail_in = n_in;
+	z->next_out = io->out;
+	z->avail_out = n_out;
+	r = gzip_api.inflate(z, Z_NO_FLUSH);
+	io->in += n_in - z->avail_in;
+	io->n_in -= n_in - z->avail_in;
+	io->out += n_out - z->avail_out;
+	io->n_out -= n_out - z->avail_out;
+	if (r == Z_STREAM_END)
+		return 1;
+	if (r == Z_MEM_ERROR)
+		return -ENOMEM;
+	return r == Z_OK || r == Z_BUF_ERROR ? 0 : -EBADMSG;
+}
+
+static void gzip_end(void *state)
+{
+	gzip_api.inflateEnd(state);
+}
+
+/* ---- xz -------------------------------------------------------------------------------- */
+
+#define XZ_FUNCS(X) X(lzma_stream_decoder) X(lzma_code) X(lzma_end)
+struct xz_api {
+	XZ_FUNCS(LIB_POINTER)
+};
+#define XZ_ENTRY(f) LIB_ENTRY(xz_api, f)
+static const struct lib_func xz_funcs[] = { XZ_FUNCS(XZ_ENTRY) };
+static struct xz_api xz_api;
+
+static int xz_load(struct err *e)
+{
+	if (xz_api.lzma_end)
+		return 0;
+	return lib_load("liblzma.so.5", "liblzma5", xz_funcs, ELEMENTS(xz_funcs), &xz_api, e);
+}
+
+static int xz_begin(void *state)
+{
+	lzma_stream *x = state;
+
+	*x = (lzma_stream)LZMA_STREAM_INIT;
+	return xz_api.lzma_stream_decoder(x, XZ_MEMORY_MAX, 0) == LZMA_OK ? 0 : -ENOMEM;
+}
+
+static int xz_step(void *state, struct codec_io *io)
+{
+	lzma_stream *x = state;
+	lzma_ret r;
+
+	x->next_in = io->in;
+	x->avail_in = io->n_in;
+	x->next_out = io->out;
+	x->avail_out = io->n_out;
+	r = xz_api.lzma_code(x, LZMA_RUN);
+	io->in = x->next_in;
+	io->n_in = x->avail_in;
+	io->out = x->next_out;
+	io->n_out = x->avail_out;
+	if (r == LZMA_STREAM_END)
+		return 1;
+	if (r == LZMA_MEM_ERROR || r == LZMA_MEMLIMIT_ERROR)
+		return -ENOMEM;
+	return r == LZMA_OK || r == LZMA_BUF_ERROR ? 0 : -EBADMSG;
+}
+
+static void xz_end(void *state)
+{
+	xz_api.lzma_end(state);
+}
+
+/* ---- bzip2 ----------------------------------------------------------------------------- */
+
+#define BZIP2_FUNCS(X) X(BZ2_bzDecompressInit) X(BZ2_bzDecompress) X(BZ2_bzDecompressEnd)
+struct bzip2_api {
+	BZIP2_FUNCS(LIB_POINTER)
+};
+#define BZIP2_ENTRY(f) LIB_ENTRY(bzip2_api, f)
+static const struct lib_func bzip2_funcs[] = { BZIP2_FUNCS(BZIP2_ENTRY) };
+static struct bzip2_api bzip2_api;
+
+/* Debian's own name for it is libbz2.so.1.0; this one is there too, and on other systems. */
+static int bzip2_load(struct err *e)
+{
+	if (bzip2_api.BZ2_bzDecompressEnd)
+		return 0;
+	return lib_load("libbz2.so.1", "libbz2-1.0", bzip2_funcs, ELEMENTS(bzip2_funcs), &bzip2_api,
+			e);
+}
+
+static int bzip2_begin(void *state)
+{
+	bz_stream *b = state;
+
+	*b = (bz_stream){ 0 };
+	return bzip2_api.BZ2_bzDecompressInit(b, 0, 0) == BZ_OK ? 0 : -ENOMEM;
+}
+
+/* The library's pointers are not const; it does not write to its input. */
+static int bzip2_step(void *state, struct codec_io *io)
+{
+	bz_stream *b = state;
+	unsigned int n_in = clamp_uint(io->n_in), n_out = clamp_uint(io->n_out);
+	int r;
+
+	b->next_in = (char *)(uintptr_t)io->in;
+	b->avail_in = n_in;
+	b->next_out = (char *)io->out;
+	b->avail_out = n_out;
+	r = bzip2_api.BZ2_bzDecompress(b);
+	io->in += n_in - b->avail_in;
+	io->n_in -= n_in - b->avail_in;
+	io->out += n_out - b->avail_out;
+	io->n_out -= n_out - b->avail_out;
+	if (r == BZ_STREAM_END)
+		return 1;
+	if (r == BZ_MEM_ERROR)
+		return -ENOMEM;
+	return r == BZ_OK ? 0 : -EBADMSG;
+}
+
+static void bzip2_end(void *state)
+{
+	bzip2_api.BZ2_bzDecompressEnd(state);
+}
+
+/* ---- zstd ------------------------------------------------------------------------------ */
+
+#define ZSTD_FUNCS(X)                                                                              \
+	X(ZSTD_createDStream)                                                                      \
+	X(ZSTD_DCtx_setParameter) X(ZSTD_decompressStream) X(ZSTD_freeDStream) X(ZSTD_isError)
+struct zstd_api {
+	ZSTD_FUNCS(LIB_POINTER)
+};
+#define ZSTD_ENTRY(f) LIB_ENTRY(zstd_api, f)
+static const struct lib_func zstd_funcs[] = { ZSTD_FUNCS(ZSTD_ENTRY) };
+static struct zstd_api zstd_api;
+
+static int zstd_load(struct err *e)
+{
+	if (zstd_api.ZSTD_isError)
+		return 0;
+	return lib_load("libzstd.so.1", "libzstd1", zstd_funcs, ELEMENTS(zstd_funcs), &zstd_api, e);
+}
+
+static int zstd_begin(void *state)
+{
+	ZSTD_DStream **d = state;
+
+	*d = zstd_api.ZSTD_createDStream();
+	if (!*d || zstd_api.ZSTD_isError(zstd_api.ZSTD_DCtx_setParameter(*d, ZSTD_d_windowLogMax,
+									 ZSTD_WINDOW_LOG_MAX)))
+		return -ENOMEM;
+	return 0;
+}
+
+/* Frames without content (zstd:chunked has them) end like any other. */
+static int zstd_step(void *state, struct codec_io *io)
+{
+	ZSTD_DStream **d = state;
+	ZSTD_inBuffer in = { io->in, io->n_in, 0 };
+	ZSTD_outBuffer out = { io->out, io->n_out, 0 };
+	size_t r = zstd_api.ZSTD_decompressStream(*d, &out, &in);
+
+	io->in += in.pos;
+	io->n_in -= in.pos;
+	io->out += out.pos;
+	io->n_out -= out.pos;
+	if (zstd_api.ZSTD_isError(r))
+		return -EBADMSG;
+	return r == 0;
+}
+
+static void zstd_end(void *state)
+{
+	ZSTD_DStream **d = state;
+
+	zstd_api.ZSTD_freeDStream(*d);
+}
+
+/* ---- the table ------------------------------------------------------------------------- */
+
+static const struct codec codecs[] = {
+	{ "gzip", 0, 2, "\x1f\x8b", gzip_load, gzip_begin, gzip_step, gzip_end, "gzip" },
+	{ "zstd", 0, 4, "\x28\xb5\x2f\xfd", zstd_load, zstd_begin, zstd_step, zstd_end, "zstd" },
+	/* a zstd frame that is skipped; the first byte is one of sixteen */
+	{ "zstd", 1, 3, "\x2a\x4d\x18", zstd_load, zstd_begin, zstd_step, zstd_end, "zstd" },
+	{ "xz", 0, 6,
+	  "\xfd"
+	  "7zXZ\0",
+	  xz_load, xz_begin, xz_step, xz_end, "xz" },
+	/* "BZh9" alone could begin the name of a file: the first block or the end mark decides */
+	{ "bzip2", 4, 6, "1AY&SY", bzip2_load, bzip2_begin, bzip2_step, bzip2_end, "bzip2" },
+	{ "bzip2", 4, 6, "\x17\x72\x45\x38\x50\x90", bzip2_load, bzip2_begin, bzip2_step, bzip2_end,
+	  "bzip2" },
+	{ "lz4", 0, 4, "\x04\x22\x4d\x18", NULL, NULL, NULL, NULL, "lz4" },
+	{ "lzip", 0, 5, "LZIP\x01", NULL, NULL, NULL, NULL, "lzip" },
+};
+
+const struct codec *codec_find(const uint8_t *p, size_t n)
+{
+	for (size_t i = 0; i < ELEMENTS(codecs); i++) {
+		const struct codec *c = &codecs[i];
+
+		if (n >= c->magic_offset + c->n_magic &&
+		    memcmp(p + c->magic_offset, c->magic, c->n_magic) == 0)
+			return c;
+	}
+	return NULL;
+}
+
+/* What is missing is said when an image needs it: lib_load() names library and package then. */
+int codecs_load(struct err *e)
+{
+	struct err ignored = { 0 };
+	int r = gzip_load(e);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < ELEMENTS(codecs); i++)
+		if (codecs[i].load)
+			codecs[i].load(&ignored);
+	return 0;
+}

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * decode.c - one stream of bytes out of a compressed one.
+ *
+ * pigz, bgzip, pbzip2, pzstd and the makers of "lazy" layers write many streams behind one
+ * another; some tools pad with NULs.  Both are read to the end of the input; anything else
+ * behind a stream, and a stream that has no end, is an error.
+ */
+#include <errno.h>
+
+#include "decode.h"
+
+void decoder_init(struct decoder *d, struct arena *a, const char *label,
+		  ssize_t (*fill)(void *arg, const void **ret_block, struct err *e), void *arg)
+{
+	uint8_t *out = d->out ? d->out : arena_alloc(a, DECODE_BLOCK);
+	void *state = d->state ? d->state : codec_state_new(a);
+
+	*d = (struct decoder){
+		.label = label, .fill = fill, .arg = arg, .out = out, .state = state
+	};
+}
+
+/* Get input when there is none: 1 when there is some now, 0 at the end of the input. */
+static int decoder_fill(struct decoder *d, struct err *e)
+{
+	const void *block;
+	ssize_t n;
+
+	if (d->io.n_in > 0)
+		return 1;
+	if (d->eof)
+		return 0;
+	n = d->fill(d->arg, &block, e);
+	if (n < 0)
+		return (int)n;
+	if (n == 0) {
+		d->eof = true;
+		return 0;
+	}
+	d->io.in = block;
+	d->io.n_in = (size_t)n;
+	return 1;
+}
+
+static void decoder_end_stream(struct decoder *d)
+{
+	if (d->begun)
+		d->codec->end(d->state);
+	d->begun = false;
+}
+
+static int decoder_begin_stream(struct decoder *d, struct err *e)
+{
+	int r = d->codec->begin(d->state);
+
+	d->begun = true;
+	d->phase = DECODE_STREAM;
+	return r < 0 ? err_set(e, -r, "%s: no memory to decode %s", d->label, d->codec->name) : 0;
+}
+
+static int decoder_start(struct decoder *d, struct err *e)
+{
+	int r = decoder_fill(d, e);
+
+	if (r < 0)
+		return r;
+	d->codec = codec_find(d->io.in, d->io.n_in);
+	if (!d->codec) {
+		d->phase = DECODE_PASS;
+		return 0;
+	}
+	if (!d->codec->begin) {
+		err_set(e, ENOTSUP, "%s: compressed with %s, which is not read", d->label,
+			d->codec->name);
+		err_hint(e, "decompress it with %s -d, or use gzip, xz, bzip2 or zstd",
+			 d->codec->tool);
+		return -ENOTSUP;
+	}
+	r = d->codec->load(e);
+	return r < 0 ? r : decoder_begin_stream(d, e);
+}
+
+/* Behind a stream: padding is skipped, the rest must be another stream. */
+static int decoder_between(struct decoder *d, struct err *e)
+{
+	int r;
+
+	while ((r = decoder_fill(d, e)) > 0) {
+		while (d->io.n_in > 0 && *d->io.in == 0) {
+			d->io.in++;
+			d->io.n_in--;
+		}
+		if (d->io.n_in > 0)
+			return decoder_begin_stream(d, e);
+	}
+	if (r == 0)
+		d->phase = DECODE_END;
+	return r;
+}
+
+static int decoder_fail(const struct decoder *d, int r, struct err *e)
+{
+	if (r == -ENOMEM)
+		return err_set(e, ENOMEM, "%s: %s data that take too much memory to decode",
+			       d->label, d->codec->name);
+	return err_set(e, EINVAL, "%s: bad %s data", d->label, d->codec->name);
+}
+
+/* One call of the library; the number of bytes that came out, or -errno. */
+static ssize_t decoder_step(struct decoder *d, struct err *e)
+{
+	size_t had = d->io.n_in, got;
+	int r = 0;
+
+	if (!d->pending)
+		r = decoder_fill(d, e);
+	if (r < 0)
+		return r;
+	had = d->io.n_in;
+	if (had == 0 && !d->pending)
+		return err_set(e, EINVAL, "%s: the %s data are cut off", d->label, d->codec->name);
+	d->io.out = d->out;
+	d->io.n_out = DECODE_BLOCK;
+	r = d->codec->step(d->state, &d->io);
+	if (r < 0)
+		return decoder_fail(d, r, e);
+	got = DECODE_BLOCK - d->io.n_out;
+	if (r == 0 && got == 0 && had > 0 && d->io.n_in == had && !d->pending)
+		return decoder_fail(d, -EBADMSG, e);
+	d->pending = r == 0 && d->io.n_out == 0;
+	if (r == 1) {
+		decoder_end_stream(d);
+		d->phase = DECODE_BETWEEN;
+	}
+	return (ssize_t)got;
+}
+
+static ssize_t decoder_pass(struct decoder *d, const void **ret_block, struct err *e)
+{
+	int r = decoder_fill(d, e);
+	size_t n = d->io.n_in;
+
+	if (r <= 0) {
+		d->phase = r == 0 ? DECODE_END : d->phase;
+		return r;
+	}
+	*ret_block = d->io.in;
+	d->io.n_in = 0;
+	return (ssize_t)n;
+}
+
+ssize_t decoder_read(struct decoder *d, const void **ret_block, struct err *e)
+{
+	ssize_t n = 0;
+
+	for (;;) {
+		switch (d->phase) {
+		case DECODE_START:
+			n = decoder_start(d, e);
+			break;
+		case DECODE_PASS:
+			n = decoder_pass(d, ret_block, e);
+			if (n != 0)
+				return n;
+			break;
+		case DECODE_STREAM:
+			n = decoder_step(d, e);
+			if (n > 0) {
+				*ret_block = d->out;
+				return n;
+			}
+			break;
+		case DECODE_BETWEEN:
+			n = decoder_between(d, e);
+			break;
+		case DECODE_END:
+			return 0;
+		}
+		if (n < 0)
+			return n;
+	}
+}
+
+void decoder_close(struct decoder *d)
+{
+	decoder_end_stream(d);
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * decode.h - decompression: formats are recognised by their first bytes, streams that follow
+ * one another are one, and what is cut off is an error.
+ */
+#ifndef GPURUN_IMAGE_DECODE_H
+#define GPURUN_IMAGE_DECODE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <gpurun/arena.h>
+#include <gpurun/err.h>
+
+#define DECODE_BLOCK        (256U << 10)
+#define XZ_MEMORY_MAX       (256ULL << 20) /* xz -9 takes 65 MiB */
+#define ZSTD_WINDOW_LOG_MAX 27             /* 128 MiB, as the zstd command does */
+
+/* What a codec is given and leaves behind, as in every one of these libraries. */
+struct codec_io {
+	const uint8_t *in;
+	size_t n_in;
+	uint8_t *out;
+	size_t n_out;
+};
+
+/**
+ * struct codec - one format of compression
+ * @magic, @magic_offset, @n_magic: how it is recognised
+ * @begin: start a stream; called again for each further one
+ * @step: decode some; 1 at the end of a stream, 0, or -errno (-EBADMSG: the data are bad)
+ * @end: give the library's memory back
+ * A format without @begin is known and refused.
+ */
+struct codec {
+	const char *name;
+	size_t magic_offset, n_magic;
+	const char *magic;
+	int (*load)(struct err *e);
+	int (*begin)(void *state);
+	int (*step)(void *state, struct codec_io *io);
+	void (*end)(void *state);
+	const char *tool; /* the command that undoes it */
+};
+
+/** codec_find - the format of these first bytes, NULL when it is none of ours */
+const struct codec *codec_find(const uint8_t *p, size_t n);
+
+/** codecs_load - zlib now; the others as far as they are there */
+int codecs_load(struct err *e);
+
+/** codec_state_new - room for the state of any codec */
+void *codec_state_new(struct arena *a);
+
+struct decoder {
+	const char *label; /* the object of messages */
+	ssize_t (*fill)(void *arg, const void **ret_block, struct err *e);
+	void *arg;
+	const struct codec *codec; /* NULL: bytes pass through */
+	void *state;
+	uint8_t *out;
+	struct codec_io io;
+	enum { DECODE_START, DECODE_PASS, DECODE_STREAM, DECODE_BETWEEN, DECODE_END } phase;
+	bool eof;     /* no input will follow */
+	bool begun;   /* state holds something of the library's */
+	bool pending; /* the library may hold output back */
+};
+
+/** decoder_init - @d is zeroed or was closed; its buffers are kept from one use to the next */
+void decoder_init(struct decoder *d, struct arena *a, const char *label,
+		  ssize_t (*fill)(void *arg, const void **ret_block, struct err *e), void *arg);
+
+/** decoder_read - the next block; 0 at the end of the input; -errno */
+ssize_t decoder_read(struct decoder *d, const void **ret_block, struct err *e);
+void decoder_close(struct decoder *d);
+
+#endif

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * stream.c - a layer on its way: the bytes of the blob are hashed, decompressed by what they
+ * are (not by what a media type calls them), and hashed again.
+ */
+#include <errno.h>
+#include <inttypes.h>
+
+#include <gpurun/fd.h>
+#include <gpurun/json.h>
+#include <gpurun/str.h>
+
+#include "decode.h"
+#include "source.h"
+
+struct image_stream {
+	struct image_source *s;
+	struct image_stream *next; /* in the list of idle ones */
+	const struct image_layer *layer;
+	struct blob blob;
+	struct decoder decoder;
+	struct sha256 *blob_hash, *diff_hash; /* or NULL */
+	int failed;                           /* -errno of the first failure; it stays */
+};
+
+static struct image_stream *stream_new(struct image_source *s)
+{
+	struct image_stream *st = s->idle;
+
+	if (!st)
+		st = ARENA_NEW(s->a, struct image_stream);
+	else
+		s->idle = st->next;
+	st->s = s;
+	st->next = NULL;
+	st->layer = NULL;
+	st->blob.own_fd = -1;
+	st->failed = 0;
+	return st;
+}
+
+/* The decoder's input. */
+static ssize_t stream_fill(void *arg, const void **ret_block, struct err *e)
+{
+	struct image_stream *st = arg;
+	ssize_t n = blob_read(&st->blob, ret_block, e);
+
+	if (n > 0 && st->blob_hash)
+		sha256_update(st->blob_hash, *ret_block, (size_t)n);
+	return n;
+}
+
+int stream_open(struct image_source *s, const char *name, struct image_stream **ret, struct err *e)
+{
+	struct image_stream *st = stream_new(s);
+	int r = blob_open(s, name, &st->blob, e);
+
+	decoder_init(&st->decoder, s->a,
+		     name ? arena_printf(s->a, "%s: %s", s->label, name) : s->label, stream_fill,
+		     st);
+	if (r < 0) {
+		image_layer_close(st);
+		return r;
+	}
+	*ret = st;
+	return 0;
+}
+
+int stream_open_raw(struct image_source *s, const char *name, struct image_stream **ret,
+		    struct err *e)
+{
+	int r = stream_open(s, name, ret, e);
+
+	if (r == 0)
+		(*ret)->decoder.phase = DECODE_PASS;
+	return r;
+}
+
+/* A digest of the blob when one is expected, one of the tar always. */
+static int layer_hashes(struct image_stream *st, struct err *e)
+{
+	if (st->layer->digest) {
+		st->blob_hash = sha256_new(e);
+		if (!st->blob_hash)
+			return -ENOENT;
+	}
+	st->diff_hash = sha256_new(e);
+	return st->diff_hash ? 0 : -ENOENT;
+}
+
+int image_layer_open(struct image_source *s, const struct image_layer *l, struct image_stream **ret,
+		     struct err *e)
+{
+	struct image_stream *st;
+	int r = stream_open(s, l->blob, &st, e);
+
+	if (r < 0)
+		return r;
+	st->layer = l;
+	if (l->size >= 0 && st->blob.size != l->size)
+		r = err_set(e, EINVAL, "%s: %s has %jd bytes, its descriptor says %jd", s->label,
+			    l->blob, (intmax_t)st->blob.size, (intmax_t)l->size);
+	else
+		r = layer_hashes(st, e);
+	if (r < 0) {
+		image_layer_close(st);
+		return r;
+	}
+	*ret = st;
+	return 0;
+}
+
+/* Nothing was compressed: the digest of the blob is that of the tar, and computed once. */
+static bool stream_is_verbatim(const struct image_stream *st)
+{
+	return st->blob_hash && !st->decoder.codec;
+}
+
+ssize_t image_layer_read(struct image_stream *st, const void **ret_block, struct err *e)
+{
+	ssize_t n;
+
+	if (st->failed)
+		return err_set(e, -st->failed, "%s: reading failed before", st->s->label);
+	n = decoder_read(&st->decoder, ret_block, e);
+	if (n < 0)
+		st->failed = (int)n;
+	if (n > 0 && st->diff_hash && !stream_is_verbatim(st))
+		sha256_update(st->diff_hash, *ret_block, (size_t)n);
+	return n;
+}
+
+/* Compare what was computed with what was promised; both may be absent. */
+static int digest_compare(const struct image_stream *st, const char *what, const char *want,
+			  const char *have, struct err *e)
+{
+	if (!want || str_eq(want, have))
+		return 0;
+	return err_set(e, EINVAL, "%s: %s: the %s is sha256:%s, not sha256:%s", st->s->label,
+		       st->layer->blob ? st->layer->blob : "the layer", what, have, want);
+}
+
+int image_layer_finish(struct image_stream *st, char ret_diff_id[IMAGE_ID_HEX + 1], struct err *e)
+{
+	char hex[IMAGE_ID_HEX + 1];
+	const void *block;
+	ssize_t n;
+	int r;
+
+	do
+		n = image_layer_read(st, &block, e);
+	while (n > 0);
+	if (n < 0)
+		return (int)n;
+	if (st->blob_hash) {
+		sha256_hex(st->blob_hash, hex);
+		r = digest_compare(st, "digest", st->layer->digest, hex, e);
+		if (r < 0)
+			return r;
+	}
+	if (!stream_is_verbatim(st))
+		sha256_hex(st->diff_hash, hex);
+	r = digest_compare(st, "diff_id", st->layer->diff_id, hex, e);
+	if (r < 0)
+		return r;
+	if (ret_diff_id)
+		memcpy(ret_diff_id, hex, sizeof(hex));
+	return 0;
+}
+
+void image_layer_close(struct image_stream *st)
+{
+	if (!st)
+		return;
+	decoder_close(&st->decoder);
+	blob_close(&st->blob);
+	sha256_free(st->blob_hash);
+	sha256_free(st->diff_hash);
+	st->blob_hash = st->diff_hash = NULL;
+	st->next = st->s->idle;
+	st->s->idle = st;
+}
+
+void image_layer_progress(const struct image_stream *st, uint64_t *ret_done, uint64_t *ret_total)
+{
+	*ret_done = (uint64_t)st->blob.pos;
+	*ret_total = (uint64_t)st->blob.size;
+}
+
+/* ---- documents ------------------------------------------------------------------------- */
+
+static void stream_closep(struct image_stream **st)
+{
+	image_layer_close(*st);
+}
+
+static void sha256_freep(struct sha256 **h)
+{
+	sha256_free(*h);
+}
+
+static int document_digest(const struct image_source *s, const char *name, const char *text,
+			   size_t len, const char *want, char ret[IMAGE_ID_HEX + 1], struct err *e)
+{
+	__attribute__((cleanup(sha256_freep))) struct sha256 *h = sha256_new(e);
+
+	if (!h)
+		return -ENOENT;
+	sha256_update(h, text, len);
+	sha256_hex(h, ret);
+	if (!want || str_eq(want, ret))
+		return 0;
+	return err_set(e, EINVAL, "%s: %s: the digest is sha256:%s, not sha256:%s", s->label, name,
+		       ret, want);
+}
+
+int source_read_document(struct image_source *s, const char *name, const char *digest, int64_t size,
+			 const char **ret_text, size_t *ret_len, char ret_digest[IMAGE_ID_HEX + 1],
+			 struct err *e)
+{
+	__attribute__((cleanup(stream_closep))) struct image_stream *st = NULL;
+	char hex[IMAGE_ID_HEX + 1];
+	const void *block;
+	size_t len = 0;
+	ssize_t n;
+	char *text;
+	int r;
+
+	r = stream_open_raw(s, name, &st, e);
+	if (r < 0)
+		return r;
+	if (st->blob.size > DOCUMENT_MAX)
+		return err_set(e, EFBIG, "%s: %s is larger than %u bytes", s->label, name,
+			       DOCUMENT_MAX);
+	if (size >= 0 && st->blob.size != size)
+		return err_set(e, EINVAL, "%s: %s has %jd bytes, its descriptor says %jd", s->label,
+			       name, (intmax_t)st->blob.size, (intmax_t)size);
+	text = arena_alloc(s->a, (size_t)st->blob.size + 1);
+	while ((n = image_layer_read(st, &block, e)) > 0) {
+		memcpy(text + len, block, (size_t)n);
+		len += (size_t)n;
+	}
+	if (n < 0)
+		return (int)n;
+	r = document_digest(s, name, text, len, digest, hex, e);
+	if (r < 0)
+		return r;
+	if (ret_digest)
+		memcpy(ret_digest, hex, sizeof(hex));
+	*ret_text = text;
+	*ret_len = len;
+	return 0;
+}
+
+int image_libs_load(struct err *e)
+{
+	int r;
+
+	if ((r = json_load(e)) < 0 || (r = sha256_load(e)) < 0 || (r = members_load(e)) < 0)
+		return r;
+	return codecs_load(e);
+}
