@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * build.h - the state of one plan_build() and the sections that it calls; private to src/plan/.
+ * Every section is a pure function of the input and of what earlier sections decided.
+ */
+#ifndef GPURUN_PLAN_BUILD_H
+#define GPURUN_PLAN_BUILD_H
+
+#include <gpurun/host.h>
+#include <gpurun/image.h>
+#include <gpurun/plan.h>
+#include <gpurun/request.h>
+
+#define PLAN_OPS_MAX  16384U /* operations of one plan */
+#define PLAN_ENV_MAX  8192U  /* variables, from all sources */
+#define PLAN_ARGS_MAX 65536U /* words of the command */
+#define PLAN_FD_MAX   1048576
+
+/*
+ * When an operation is done.  The order is a security argument, see order.c; within a phase
+ * operations keep the order in which they were added, but for PHASE_USER (by depth).
+ */
+enum plan_phase {
+	PHASE_ROOT,  /* entries of a root that is put together, its writable directories */
+	PHASE_FILES, /* files written into the root: nothing of the host is below it yet */
+	PHASE_BASE,  /* /proc, /sys, /dev, devices */
+	PHASE_USER,  /* -C, -H, --volume, --mount, --tmpfs */
+	PHASE_MASK,  /* masks and read-only paths */
+	PHASE_COUNT
+};
+
+/* One column of the table "In a job and outside": what holds when the user says nothing. */
+struct plan_place {
+	enum ns_mode pid, ipc;
+	bool bind_cwd, bind_home;
+	bool landlock;
+	const char *env_host;
+};
+
+/** plan_place_of - the column of a kind of job */
+const struct plan_place *plan_place_of(enum job_kind kind);
+
+/**
+ * struct builder - what the sections share
+ * @place: the column of the table that holds here
+ * @phases: operations by phase, joined by plan_order()
+ */
+struct builder {
+	struct arena *a;
+	const struct plan_input *in;
+	const struct request *req;
+	const struct host *host;
+	const struct image *image;
+	const struct plan_place *place;
+	struct plan *p;
+	struct op_list phases[PHASE_COUNT];
+
+	bool real_root; /* started by root: id 0 inside is the host's root */
+	bool root;      /* --root, -u 0 */
+	bool pid_private, ipc_private, net_private;
+	bool bind_cwd, bind_home;
+	const char *user, *group;     /* names inside of the mapped ids */
+	const char *home;             /* HOME inside */
+	bool passwd_line, group_line; /* the image has no line for the mapped id */
+};
+
+/* Sections, in the order in which plan_build() calls them. */
+int plan_namespaces(struct builder *b, struct err *e);  /* build.c */
+int plan_identity(struct builder *b, struct err *e);    /* identity.c */
+int plan_rootfs(struct builder *b, struct err *e);      /* rootfs.c */
+int plan_files(struct builder *b, struct err *e);       /* files.c */
+int plan_base_mounts(struct builder *b, struct err *e); /* mounts.c */
+int plan_devices(struct builder *b, struct err *e);     /* devices.c */
+int plan_user_mounts(struct builder *b, struct err *e); /* mounts_user.c */
+int plan_masks(struct builder *b, struct err *e);       /* masks.c */
+int plan_order(struct builder *b, struct err *e);       /* order.c */
+int plan_argv(struct builder *b, struct err *e);        /* argv.c */
+int plan_environment(struct builder *b, struct err *e); /* env.c */
+int plan_caps(struct builder *b, struct err *e);        /* caps.c */
+int plan_limits(struct builder *b, struct err *e);      /* limits.c */
+
+/** plan_op - add one operation to a phase; @op.why must be there */
+void plan_op(struct builder *b, enum plan_phase phase, struct op op);
+
+/** plan_why - text for struct op.why */
+const char *plan_why(struct builder *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/** plan_note, plan_warn - a line to be said before the start */
+void plan_note(struct builder *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void plan_warn(struct builder *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/** plan_half_memory - the smaller of half of memory and half of the cgroup's limit; 0: unknown */
+uint64_t plan_half_memory(const struct host *h);
+
+/** plan_is_shown - is the host's path @path visible inside at the same path? (binds so far) */
+bool plan_is_shown(const struct builder *b, const char *path);
+
+/** plan_can_make - can a directory be made at @path inside? (no: in a read-only tree) */
+bool plan_can_make(const struct builder *b, const char *path);
+
+/* ---- pieces with a table of their own, also for tests and for plan_exec() --------------- */
+
+/**
+ * argv_combine - Entrypoint, Cmd and the words of the command line as docker combines them
+ * @override: --entrypoint: NULL none given, "" cleared
+ */
+void argv_combine(struct arena *a, const struct image_config *c, const char *override,
+		  const struct strv *args, struct strv *ret);
+
+/** env_name_length - length of the name in "K=V", 0 when there is no '=' or no name */
+size_t env_name_length(const char *entry);
+
+/** env_put - set "K=V", in the place of an older value */
+void env_put(struct arena *a, struct strv *env, const char *entry);
+
+/** env_get - value of @name, or NULL */
+const char *env_get(const struct strv *env, const char *name);
+
+/** env_remove - take @name out */
+void env_remove(struct strv *env, const char *name);
+
+/** env_apply_options - the entries of -e or --env-file: "K=V", or "K" (the host's, or nothing) */
+int env_apply_options(struct arena *a, const struct host *h, const struct strv *entries,
+		      struct strv *env, struct err *e);
+
+/**
+ * env_renumber - CUDA_VISIBLE_DEVICES for inside: 0..@n-1 in the order of the host's list
+ * @value: of the host
+ * @narrowed: the list chose the GPUs (--gpus auto): it keeps its order, and its UUIDs
+ */
+const char *env_renumber(struct arena *a, const char *value, size_t n, bool narrowed);
+
+#define ENV_PATH_DEFAULT "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+/** caps_parse - bits of the "CAP_X" in @names, for @option in messages */
+int caps_parse(const struct strv *names, const char *option, uint64_t *ret, struct err *e);
+
+#endif

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What must hold in every plan, whatever was asked.  plan_build() runs these checks last, so a
+ * failure is a mistake of ours (or an attempt to get around us), never the user's; the fuzzers
+ * take it for a crash.
+ */
+#include <errno.h>
+#include <linux/capability.h>
+#include <linux/sched.h>
+
+#include <gpurun/str.h>
+#include <gpurun/sys.h>
+
+#include "build.h"
+
+#define CHECK "plan check: "
+
+static bool path_is_clean(const char *s)
+{
+	if (!s || s[0] != '/')
+		return false;
+	if (s[1] == '\0')
+		return true;
+	for (; *s; s++) {
+		const char *c = s + 1; /* behind a slash */
+
+		if (*s != '/')
+			continue;
+		if (*c == '/' || *c == '\0')
+			return false;
+		if (c[0] == '.' &&
+		    (c[1] == '/' || c[1] == '\0' || (c[1] == '.' && (c[2] == '/' || c[2] == '\0'))))
+			return false;
+	}
+	return true;
+}
+
+/* Each operation for itself: complete, and nothing over the root. */
+static const char *check_op(const struct op *op)
+{
+	if (!op->why || !*op->why)
+		return "an operation without a reason";
+	if ((int)op->kind < 0 || op->kind >= OP_KIND_COUNT)
+		return "an operation of an unknown kind";
+	if (!path_is_clean(op->dst) || str_eq(op->dst, "/"))
+		return "a destination that is not a cleaned path below /";
+	if ((op->kind == OP_BIND || op->kind == OP_BIND_DEV) && (!op->src || op->src[0] != '/'))
+		return "a source that is not absolute";
+	if (op->kind == OP_BIND_DEV && op->attrs & MOUNT_ATTR_NODEV)
+		return "a device on a nodev mount";
+	if ((op->kind == OP_FILE || op->kind == OP_SYMLINK) && !op->data)
+		return "a file or link without content";
+	if (op->kind == OP_SYSFS && !(op->attrs & MOUNT_ATTR_RDONLY))
+		return "/sys that can be written";
+	return NULL;
+}
+
+static const char *check_ops(const struct plan *p)
+{
+	const struct op_list *l = &p->container.ops;
+
+	for (size_t i = 0; i < l->n; i++) {
+		const char *bad = check_op(&l->v[i]);
+
+		if (bad)
+			return bad;
+	}
+	return NULL;
+}
+
+static bool op_is_mask(const struct op *op)
+{
+	return op->kind == OP_MASK || op->kind == OP_READONLY;
+}
+
+/* Files before any directory of the host is mounted, masks behind everything. */
+static const char *check_order(const struct plan *p)
+{
+	const struct op_list *l = &p->container.ops;
+	bool base = false, masks = false;
+
+	for (size_t i = 0; i < l->n; i++) {
+		base |= l->v[i].kind == OP_PROC;
+		if (masks && !op_is_mask(&l->v[i]))
+			return "an operation behind the masks";
+		masks |= op_is_mask(&l->v[i]);
+		if (base && l->v[i].kind == OP_DIR)
+			return "a directory is made behind the first mount of the host";
+		if (base && l->v[i].kind == OP_FILE && !path_below(l->v[i].dst, "/dev") &&
+		    str_after(l->v[i].why, "base:"))
+			return "a file is written behind the first mount of the host";
+	}
+	return base ? NULL : "no /proc";
+}
+
+static bool has_op(const struct plan *p, enum op_kind kind, const char *dst)
+{
+	const struct op_list *l = &p->container.ops;
+
+	for (size_t i = 0; i < l->n; i++)
+		if (l->v[i].kind == kind && str_eq(l->v[i].dst, dst))
+			return true;
+	return false;
+}
+
+/* Started by root the masks are the boundary. */
+static const char *check_real_root(const struct plan *p)
+{
+	static const struct {
+		enum op_kind kind;
+		const char *path;
+	} must[] = { { OP_READONLY, "/proc/sys" },
+		     { OP_READONLY, "/proc/sysrq-trigger" },
+		     { OP_READONLY, "/proc/irq" },
+		     { OP_MASK, "/proc/kcore" },
+		     { OP_MASK, "/sys/firmware" } };
+
+	if (p->container.uid_outside != 0)
+		return NULL;
+	for (size_t i = 0; i < ELEMENTS(must); i++)
+		if (!has_op(p, must[i].kind, must[i].path))
+			return "started by root without the masks of /proc and /sys";
+	if (p->process.caps.bounding & UINT64_C(1) << CAP_SYS_ADMIN)
+		return "started by root with CAP_SYS_ADMIN";
+	return NULL;
+}
+
+static const char *check_namespaces(const struct plan *p)
+{
+	const struct plan_container *c = &p->container;
+	const uint64_t must = CLONE_NEWUSER | CLONE_NEWNS;
+
+	if ((c->namespaces & must) != must)
+		return "no user or mount namespace";
+	if (p->process.init && !(c->namespaces & CLONE_NEWPID))
+		return "a reaper without a PID namespace";
+	if (c->hostname && !(c->namespaces & CLONE_NEWUTS))
+		return "a host name without a UTS namespace";
+	if (c->loopback_up && !(c->namespaces & CLONE_NEWNET))
+		return "loopback without a network namespace";
+	for (size_t i = 0; i < c->ops.n; i++) {
+		const struct op *op = &c->ops.v[i];
+		bool own = !(op->flags & OPF_HOST);
+
+		if (op->kind == OP_PROC && own != !!(c->namespaces & CLONE_NEWPID))
+			return "/proc of another PID namespace";
+		if (op->kind == OP_MQUEUE && own != !!(c->namespaces & CLONE_NEWIPC))
+			return "/dev/mqueue of another IPC namespace";
+		if (op->kind == OP_SYSFS && own && !(c->namespaces & CLONE_NEWNET))
+			return "a fresh /sys without a network namespace";
+	}
+	return NULL;
+}
+
+static const char *check_root(const struct plan *p)
+{
+	const struct plan_root *r = &p->container.root;
+
+	if (!r->why || !r->base || r->base[0] != '/')
+		return "a root without base or reason";
+	if (r->kind == ROOT_OVERLAY && (r->lowers.n == 0 || r->lowers.n > IMAGE_LAYERS_MAX))
+		return "an overlay without layers, or with too many";
+	if (r->kind == ROOT_BIND && r->lowers.n != 1)
+		return "a bound root that is not one directory";
+	for (size_t i = 0; i < r->lowers.n; i++)
+		if (r->lowers.v[i][0] != '/')
+			return "a layer that is no absolute path";
+	if (r->fresh && !r->upper)
+		return "a fresh scratch directory that is not there";
+	return NULL;
+}
+
+static const char *check_process(const struct plan *p)
+{
+	const struct plan_process *pr = &p->process;
+
+	if (pr->argv.n == 0 || !pr->argv.v[0][0] || pr->argv.v[pr->argv.n])
+		return "no command";
+	if (!path_is_clean(pr->cwd))
+		return "a working directory that is not a cleaned path";
+	if (!pr->path || !pr->no_new_privs)
+		return "no PATH, or new privileges";
+	if ((pr->caps.keep | pr->caps.ambient) & ~pr->caps.bounding)
+		return "a capability outside the bounding set";
+	if (pr->caps.ambient & ~pr->caps.keep)
+		return "an ambient capability that is not permitted";
+	for (size_t i = 0; i < pr->env.n; i++)
+		if (!env_name_length(pr->env.v[i]))
+			return "a variable without a name";
+	for (size_t i = 0; i < pr->n_rlimits; i++)
+		if (!pr->rlimits[i].why ||
+		    pr->rlimits[i].limit.rlim_cur > pr->rlimits[i].limit.rlim_max)
+			return "a soft limit above its hard limit";
+	for (size_t i = 0; i < pr->n_preserve_fds; i++)
+		if (pr->preserve_fds[i] < 3)
+			return "a descriptor below 3 to be kept";
+	return NULL;
+}
+
+int plan_check(const struct plan *p, struct err *e)
+{
+	static const char *(*const checks[])(const struct plan *) = {
+		check_ops,        check_order, check_real_root,
+		check_namespaces, check_root,  check_process,
+	};
+
+	for (size_t i = 0; i < ELEMENTS(checks); i++) {
+		const char *bad = checks[i](p);
+
+		if (bad)
+			return err_set(e, ENOTRECOVERABLE, CHECK "%s", bad);
+	}
+	return 0;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Devices beyond the base nodes: those of the chosen GPUs, and --device.
+ */
+#include <errno.h>
+
+#include <gpurun/str.h>
+#include <gpurun/sys.h>
+
+#include "build.h"
+
+/* "PATH[:PATH[:rwm]]"; the second field may be the permissions, as docker takes it. */
+static int device_parse(struct builder *b, const char *text, struct op *op, struct err *e)
+{
+	struct strv f = { 0 };
+	const char *src, *dst, *mode = NULL;
+
+	str_split(b->a, text, ':', &f);
+	src = dst = f.v[0];
+	if (src[0] != '/') {
+		if (strchr(text, '/') && strchr(text, '='))
+			return err_set(e, ENOTSUP,
+				       "--device %s: CDI device names are not supported yet", text);
+		return err_set(e, EINVAL, "--device %s: not an absolute path", text);
+	}
+	if (f.n == 2 && f.v[1][0] != '/')
+		mode = f.v[1];
+	else if (f.n >= 2)
+		dst = f.v[1];
+	if (f.n == 3)
+		mode = f.v[2];
+	if (f.n > 3 || dst[0] != '/' || (mode && (!*mode || mode[strspn(mode, "rwm")])))
+		return err_set(e, EINVAL, "--device %s: not PATH[:PATH[:rwm]]", text);
+	if (mode && !(strchr(mode, 'r') && strchr(mode, 'w')))
+		return err_set(e, ENOTSUP,
+			       "--device %s: only rw can be given; the node's own mode decides",
+			       text);
+	*op = (struct op){
+		.kind = OP_BIND_DEV,
+		.src = path_clean(b->a, src),
+		.dst = path_clean(b->a, dst),
+		.attrs = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
+		.why = plan_why(b, "--device %s", text),
+	};
+	return 0;
+}
+
+int plan_devices(struct builder *b, struct err *e)
+{
+	const struct op_list *gpu = &b->in->gpu->ops;
+
+	for (size_t i = 0; i < gpu->n; i++)
+		plan_op(b, PHASE_BASE, gpu->v[i]);
+	for (size_t i = 0; i < b->req->devices.n; i++) {
+		struct op op;
+		int r = device_parse(b, b->req->devices.v[i], &op, e);
+
+		if (r < 0)
+			return r;
+		if (str_eq(op.dst, "/"))
+			return err_set(e, EINVAL, "%s: nothing can be mounted over /", op.why);
+		plan_op(b, PHASE_BASE, op);
+	}
+	return 0;
+}

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The environment inside, from the weakest to the strongest source:
+ *
+ *	the host's as --env-host says < who we are (HOME, USER, ...) < the image's
+ *	< the host's rank and library families < the GPUs' < container=gpurun
+ *	< --env-file < -e
+ *
+ * and PATH and TERM where nobody set them.
+ */
+#include <errno.h>
+
+#include <gpurun/str.h>
+
+#include "build.h"
+
+/* Families of ranks and libraries: they pass always, and win over the image. */
+static const char *const families[] = {
+	"SLURM_*", "PMI*", "PMIX_*", "OMPI_*", "PRTE_*", "PALS_*",
+	"MPICH_*", "FI_*", "UCX_*",  "NCCL_*", "OMP_*",
+};
+
+/* What "--env-host auto" passes outside a job, beside the families. */
+static const char *const auto_names[] = {
+	"TERM",     "TZ",         "http_proxy",  "https_proxy", "ftp_proxy", "all_proxy",
+	"no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY",   "ALL_PROXY", "NO_PROXY",
+};
+
+/* Lists of GPUs as the host numbers them: renumbered, or left out without GPUs. */
+static const char *const gpu_lists[] = {
+	"CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES",
+	"GPU_DEVICE_ORDINAL",   "ZE_AFFINITY_MASK",
+};
+
+/* Never the host's: they are decided by other sections. */
+static const char *const own_names[] = {
+	"HOME", "USER", "LOGNAME", "HOSTNAME", "PWD", "OLDPWD", "SHLVL", "_", "container",
+};
+
+/* They name directories or files of the host; left out where those are not visible. */
+static const char *const path_names[] = {
+	"HF_HOME",         "TORCH_HOME",    "TRITON_CACHE_DIR",        "XDG_CACHE_HOME",
+	"XDG_RUNTIME_DIR", "SSL_CERT_FILE", "CUDA_MPS_PIPE_DIRECTORY",
+};
+
+size_t env_name_length(const char *entry)
+{
+	size_t n = strcspn(entry, "=");
+
+	return entry[n] == '=' ? n : 0;
+}
+
+/* Where in @env the variable is that @name (of length @n) names; env->n when it is not there. */
+static size_t env_find(const struct strv *env, const char *name, size_t n)
+{
+	size_t i = 0;
+
+	for (; i < env->n; i++)
+		if (strncmp(env->v[i], name, n) == 0 && env->v[i][n] == '=')
+			break;
+	return i;
+}
+
+void env_put(struct arena *a, struct strv *env, const char *entry)
+{
+	size_t i = env_find(env, entry, env_name_length(entry));
+
+	if (i < env->n)
+		env->v[i] = entry;
+	else
+		strv_push(a, env, entry);
+}
+
+const char *env_get(const struct strv *env, const char *name)
+{
+	size_t n = strlen(name);
+	size_t i = env_find(env, name, n);
+
+	return i < env->n ? env->v[i] + n + 1 : NULL;
+}
+
+void env_remove(struct strv *env, const char *name)
+{
+	size_t i = env_find(env, name, strlen(name));
+
+	if (i == env->n)
+		return;
+	for (; i + 1 < env->n; i++)
+		env->v[i] = env->v[i + 1];
+	env->v[--env->n] = NULL;
+}
+
+/* Does one of the patterns match the name of @entry? */
+static bool env_matches(struct arena *a, const char *entry, const char *const *patterns, size_t n)
+{
+	const char *name = arena_strndup(a, entry, env_name_length(entry));
+
+	for (size_t i = 0; i < n; i++)
+		if (str_glob(patterns[i], name))
+			return true;
+	return false;
+}
+
+#define ENV_IN(a, entry, table) env_matches(a, entry, table, ELEMENTS(table))
+
+/* Does --env-host let this variable of the host pass? */
+static bool env_passes(struct builder *b, const char *mode, const char *entry)
+{
+	if (str_eq(mode, "none") || ENV_IN(b->a, entry, own_names) ||
+	    ENV_IN(b->a, entry, gpu_lists))
+		return false;
+	if (str_eq(mode, "all"))
+		return true;
+	if (str_eq(mode, "auto"))
+		return ENV_IN(b->a, entry, auto_names) || ENV_IN(b->a, entry, families);
+	return env_matches(b->a, entry, &mode, 1);
+}
+
+static void env_from_host(struct builder *b, struct strv *env)
+{
+	const char *mode = b->req->env_host ? b->req->env_host : b->place->env_host;
+	const char *dropped = "";
+
+	for (const char *const *p = b->host->environ; p && *p; p++) {
+		const char *value = *p + env_name_length(*p) + 1;
+
+		if (!env_name_length(*p) || !env_passes(b, mode, *p))
+			continue;
+		if (ENV_IN(b->a, *p, path_names) && value[0] == '/' && !plan_is_shown(b, value))
+			dropped = arena_printf(b->a, "%s%s%.*s", dropped, *dropped ? ", " : "",
+					       (int)env_name_length(*p), *p);
+		else
+			env_put(b->a, env, *p);
+	}
+	if (*dropped)
+		plan_note(b,
+			  "left out of the environment: %s (paths of the host that are not "
+			  "mounted: -v PATH, then -e NAME)",
+			  dropped);
+}
+
+static void env_from_identity(struct builder *b, struct strv *env)
+{
+	const char *hostname = b->req->hostname ? b->req->hostname : b->host->hostname;
+
+	env_put(b->a, env, arena_printf(b->a, "HOME=%s", b->home));
+	env_put(b->a, env, arena_printf(b->a, "USER=%s", b->user));
+	env_put(b->a, env, arena_printf(b->a, "LOGNAME=%s", b->user));
+	env_put(b->a, env, arena_printf(b->a, "HOSTNAME=%s", hostname));
+}
+
+static void env_from_image(struct builder *b, struct strv *env)
+{
+	const struct strv *image = &b->image->config.env;
+
+	for (size_t i = 0; i < image->n; i++)
+		if (env_name_length(image->v[i]))
+			env_put(b->a, env, image->v[i]);
+	if (b->bind_home)
+		env_put(b->a, env, arena_printf(b->a, "HOME=%s", b->home));
+}
+
+/* A whole item of a comma list: its number when it is a decimal one, else -1. */
+static int64_t list_number(const char *item)
+{
+	uint64_t v;
+
+	return num_u64(item, INT32_MAX, &v) == 0 ? (int64_t)v : -1;
+}
+
+/* How many of @items are smaller than @v: the new number of a GPU in a list without gaps. */
+static size_t list_rank(const struct strv *items, int64_t v)
+{
+	size_t rank = 0;
+
+	for (size_t i = 0; i < items->n; i++)
+		rank += list_number(items->v[i]) < v;
+	return rank;
+}
+
+const char *env_renumber(struct arena *a, const char *value, size_t n, bool narrowed)
+{
+	struct strv items = { 0 };
+	const char *out = "";
+	bool numbers = true;
+
+	str_split(a, value, ',', &items);
+	if (narrowed && (str_after(value, "GPU-") || str_after(value, "MIG-")))
+		return value;
+	for (size_t i = 0; i < items.n; i++) {
+		numbers &= list_number(items.v[i]) >= 0;
+		for (size_t j = 0; j < i; j++)
+			numbers &= list_number(items.v[i]) != list_number(items.v[j]);
+	}
+	for (size_t i = 0; i < n; i++) {
+		size_t v = i;
+
+		if (narrowed && numbers && items.n == n)
+			v = list_rank(&items, list_number(items.v[i]));
+		out = arena_printf(a, "%s%s%zu", out, i ? "," : "", v);
+	}
+	return out;
+}
+
+static void env_from_families(struct builder *b, struct strv *env)
+{
+	const char *mode = b->req->env_host;
+	const char *gpus = b->req->gpus;
+	bool narrowed = !gpus || str_eq(gpus, "auto");
+	size_t n_gpus = b->in->gpu_names ? b->in->gpu_names->n : 0;
+
+	if (mode && str_eq(mode, "none"))
+		return;
+	for (const char *const *p = b->host->environ; p && *p; p++) {
+		size_t n = env_name_length(*p);
+
+		if (!n)
+			continue;
+		if (ENV_IN(b->a, *p, families))
+			env_put(b->a, env, *p);
+		if (n_gpus && ENV_IN(b->a, *p, gpu_lists))
+			env_put(b->a, env,
+				arena_printf(b->a, "%.*s=%s", (int)n, *p,
+					     env_renumber(b->a, *p + n + 1, n_gpus, narrowed)));
+	}
+}
+
+static void env_from_gpus(struct builder *b, struct strv *env)
+{
+	const struct strv *gpu = &b->in->gpu->env;
+
+	for (size_t i = 0; i < gpu->n; i++)
+		if (env_name_length(gpu->v[i]))
+			env_put(b->a, env, gpu->v[i]);
+	/* CUDA's own order is by speed; indexes mean the order of nvidia-smi everywhere else */
+	if (gpu->n && !env_get(env, "CUDA_DEVICE_ORDER"))
+		env_put(b->a, env, "CUDA_DEVICE_ORDER=PCI_BUS_ID");
+}
+
+int env_apply_options(struct arena *a, const struct host *h, const struct strv *entries,
+		      struct strv *env, struct err *e)
+{
+	for (size_t i = 0; i < entries->n; i++) {
+		const char *entry = entries->v[i];
+		const char *value;
+
+		if (entry[0] == '\0' || entry[0] == '=')
+			return err_set(e, EINVAL, "--env %s: a variable without a name", entry);
+		if (env_name_length(entry)) {
+			env_put(a, env, entry);
+			continue;
+		}
+		value = host_getenv(h, entry);
+		if (value)
+			env_put(a, env, arena_printf(a, "%s=%s", entry, value));
+		else
+			env_remove(env, entry);
+	}
+	return 0;
+}
+
+int plan_environment(struct builder *b, struct err *e)
+{
+	struct plan_process *pr = &b->p->process;
+	struct strv *env = &pr->env;
+	int r;
+
+	if (b->image->config.env.n + b->req->env.n + b->req->env_file.n > PLAN_ENV_MAX)
+		return err_set(e, E2BIG, "environment: more than %u variables", PLAN_ENV_MAX);
+	env_from_host(b, env);
+	env_from_identity(b, env);
+	env_from_image(b, env);
+	env_from_families(b, env);
+	env_from_gpus(b, env);
+	env_put(b->a, env, "container=gpurun");
+	r = env_apply_options(b->a, b->host, &b->req->env_file, env, e);
+	if (r >= 0)
+		r = env_apply_options(b->a, b->host, &b->req->env, env, e);
+	if (r < 0)
+		return r;
+	if (!env_get(env, "PATH"))
+		env_put(b->a, env, "PATH=" ENV_PATH_DEFAULT);
+	if (pr->tty && !env_get(env, "TERM"))
+		env_put(b->a, env, "TERM=xterm");
+	pr->path = env_get(env, "PATH");
+	return 0;
+}

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who one is inside.  A single id is mapped, and the caller owns what the container writes
+ * whatever the number inside; so -u chooses a number, not a right.
+ */
+#include <errno.h>
+
+#include <gpurun/str.h>
+
+#include "build.h"
+
+#define NAME_LEN_MAX 256
+
+/* A name that may stand in a passwd line. */
+static bool name_is_plain(const char *s)
+{
+	size_t n = strlen(s);
+
+	if (n == 0 || n > NAME_LEN_MAX || s[0] == '-')
+		return false;
+	for (; *s; s++)
+		if (*s <= ' ' || *s == ':' || *s == '/' || *s == 0x7f)
+			return false;
+	return true;
+}
+
+/* Does passwd or group text @text have a line for @name? */
+static bool name_is_taken(const char *text, const char *name)
+{
+	for (const char *line = text; *line;) {
+		size_t n = strcspn(line, "\n");
+		const char *rest = str_after(line, name);
+
+		if (rest && *rest == ':')
+			return true;
+		line += n + (line[n] == '\n');
+	}
+	return false;
+}
+
+/* Name of the line of passwd or group text whose third field is @id, or NULL. */
+static const char *id_name(struct builder *b, const char *text, uint32_t id)
+{
+	for (const char *line = text; *line;) {
+		size_t n = strcspn(line, "\n");
+		struct strv fields = { 0 };
+		uint64_t v;
+
+		str_split(b->a, arena_strndup(b->a, line, n), ':', &fields);
+		if (fields.n >= 3 && *fields.v[0] && num_u64(fields.v[2], UINT32_MAX, &v) == 0 &&
+		    v == id)
+			return fields.v[0];
+		line += n + (line[n] == '\n');
+	}
+	return NULL;
+}
+
+/* Our name in @text for the mapped id: its line's, else the caller's, else one made of the id. */
+static const char *identity_name(struct builder *b, const char *text, uint32_t id,
+				 const char *caller, bool *ret_missing)
+{
+	const char *name = id_name(b, text, id);
+
+	*ret_missing = !name;
+	if (name)
+		return name;
+	if (id == 0 && !name_is_taken(text, "root"))
+		return "root";
+	if (id != 0 && name_is_plain(caller) && !name_is_taken(text, caller))
+		return caller;
+	return arena_printf(b->a, "user%u", id);
+}
+
+/* -u USER[:GROUP]: in the image's files; the caller's own name is known as well. */
+static int identity_of_option(struct builder *b, const char *text, struct err *e)
+{
+	struct plan_container *c = &b->p->container;
+	struct image_user u = { 0 };
+	int r;
+
+	if (str_eq(text, b->host->user)) {
+		c->uid_inside = b->host->uid;
+		c->gid_inside = b->host->gid;
+		return 0;
+	}
+	r = image_user_lookup(b->a, text, b->image->passwd, b->image->group, &u, e);
+	if (r < 0) {
+		err_wrap(e, "--user %s", text);
+		return r;
+	}
+	c->uid_inside = u.uid;
+	c->gid_inside = u.gid;
+	/* a bare number without a line has no group of its own: ours stays */
+	if (!u.name && !strchr(text, ':'))
+		c->gid_inside = b->host->gid;
+	return 0;
+}
+
+/* The image's User is followed only as far as one mapped id goes; say where it is not. */
+static void identity_note_image_user(struct builder *b)
+{
+	const char *text = b->image->config.user;
+	struct image_user u = { 0 };
+
+	if (!text || !*text || b->req->user || b->req->root)
+		return;
+	if (image_user_lookup(b->a, text, b->image->passwd, b->image->group, &u, NULL) < 0)
+		plan_note(b, "the image's user %s is not known in the image: you stay uid %u", text,
+			  b->p->container.uid_inside);
+	else if (u.uid != b->p->container.uid_inside && u.uid != 0)
+		plan_note(b,
+			  "the image wants to run as user %s (uid %u): you stay uid %u; add "
+			  "--user %s to have its number inside",
+			  text, u.uid, b->p->container.uid_inside, text);
+}
+
+/* A directory that HOME may be: not in a file system of the kernel, as /dev/null is. */
+static const char *home_or_root(struct builder *b, const char *path)
+{
+	static const char *const kernel_dirs[] = { "/dev", "/proc", "/sys" };
+	const char *home = path_clean(b->a, path);
+
+	for (size_t i = 0; i < ELEMENTS(kernel_dirs); i++)
+		if (path_below(home, kernel_dirs[i]))
+			return "/";
+	return home;
+}
+
+/* HOME: the host's when it is bound, the image's line for our id, else where the host has it. */
+static const char *identity_home(struct builder *b)
+{
+	struct plan_container *c = &b->p->container;
+	const char *text = arena_printf(b->a, "%u", c->uid_inside);
+	struct image_user u = { 0 };
+
+	if (b->bind_home)
+		return b->host->home;
+	if (image_user_lookup(b->a, text, b->image->passwd, b->image->group, &u, NULL) >= 0 &&
+	    u.home && u.home[0] == '/')
+		return home_or_root(b, u.home);
+	if (c->uid_inside == 0)
+		return "/root";
+	if (c->uid_inside == b->host->uid)
+		return home_or_root(b, b->host->home);
+	return path_join(b->a, "/home", b->user);
+}
+
+int plan_identity(struct builder *b, struct err *e)
+{
+	struct plan_container *c = &b->p->container;
+	int r = 0;
+
+	c->uid_outside = b->host->uid;
+	c->gid_outside = b->host->gid;
+	c->uid_inside = b->req->root ? 0 : b->host->uid;
+	c->gid_inside = b->req->root ? 0 : b->host->gid;
+	if (b->req->user)
+		r = identity_of_option(b, b->req->user, e);
+	if (r < 0)
+		return r;
+	if (b->req->root && c->uid_inside != 0)
+		return err_set(e, EINVAL, "--root: not with --user %s", b->req->user);
+	b->root = b->req->root || (b->req->user && c->uid_inside == 0);
+	b->bind_home = b->req->home == TRI_AUTO ? b->place->bind_home && !b->req->contain
+						: b->req->home == TRI_ON;
+	b->bind_cwd = b->req->cwd == TRI_AUTO ? b->place->bind_cwd && !b->req->contain
+					      : b->req->cwd == TRI_ON;
+	b->user = identity_name(b, b->image->passwd, c->uid_inside, b->host->user, &b->passwd_line);
+	b->group = identity_name(b, b->image->group, c->gid_inside, b->host->group, &b->group_line);
+	b->home = identity_home(b);
+	identity_note_image_user(b);
+	return 0;
+}

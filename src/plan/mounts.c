@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The base profile: /proc, /sys and a /dev that is made anew, whatever the image or the host has
+ * there.
+ */
+#include <sys/sysmacros.h>
+
+#include <gpurun/str.h>
+#include <gpurun/sys.h>
+
+#include "build.h"
+
+#define NO_SUID_DEV      (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
+#define NO_SUID_EXEC     (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC)
+#define NO_SUID_DEV_EXEC (NO_SUID_DEV | MOUNT_ATTR_NOEXEC)
+#define DEV_SIZE         (UINT64_C(64) << 20)
+
+/* Nodes of every /dev: bound from the host, for a user namespace cannot make any. */
+static const struct node_row {
+	size_t there; /* offset of the bool in struct host_files */
+	const char *path;
+	unsigned int major, minor;
+} node_rows[] = {
+	{ offsetof(struct host_files, dev_null), "/dev/null", 1, 3 },
+	{ offsetof(struct host_files, dev_zero), "/dev/zero", 1, 5 },
+	{ offsetof(struct host_files, dev_full), "/dev/full", 1, 7 },
+	{ offsetof(struct host_files, dev_random), "/dev/random", 1, 8 },
+	{ offsetof(struct host_files, dev_urandom), "/dev/urandom", 1, 9 },
+	{ offsetof(struct host_files, dev_tty), "/dev/tty", 5, 0 },
+};
+
+static const struct link_row {
+	const char *path, *target;
+} link_rows[] = {
+	{ "/dev/fd", "/proc/self/fd" },       { "/dev/stdin", "/proc/self/fd/0" },
+	{ "/dev/stdout", "/proc/self/fd/1" }, { "/dev/stderr", "/proc/self/fd/2" },
+	{ "/dev/ptmx", "pts/ptmx" },
+};
+
+static void base_proc(struct builder *b)
+{
+	plan_op(b, PHASE_BASE,
+		(struct op){
+			.kind = OP_PROC,
+			.dst = "/proc",
+			.attrs = NO_SUID_DEV_EXEC,
+			.flags = b->pid_private ? 0 : OPF_HOST,
+			.why = "base: /proc",
+		});
+}
+
+/*
+ * A fresh sysfs needs a network namespace of our own, and a kernel that sees the host's whole
+ * one: where it refused a fresh proc it would refuse this, too.
+ */
+static void base_sys(struct builder *b)
+{
+	bool fresh = b->net_private && b->host->proc_fresh;
+
+	if (!fresh && !b->host->files.sys)
+		return;
+	plan_op(b, PHASE_BASE,
+		(struct op){
+			.kind = OP_SYSFS,
+			.dst = "/sys",
+			.attrs = NO_SUID_DEV_EXEC | MOUNT_ATTR_RDONLY,
+			.flags = fresh ? 0 : OPF_HOST,
+			.why = "base: /sys",
+		});
+}
+
+static void base_dev(struct builder *b)
+{
+	plan_op(b, PHASE_BASE,
+		(struct op){
+			.kind = OP_TMPFS,
+			.dst = "/dev",
+			.attrs = NO_SUID_EXEC,
+			.size = DEV_SIZE,
+			.mode = 0755,
+			.why = "base: /dev",
+		});
+	for (size_t i = 0; i < ELEMENTS(node_rows); i++) {
+		const struct node_row *n = &node_rows[i];
+
+		if (*(const bool *)((const char *)&b->host->files + n->there))
+			plan_op(b, PHASE_BASE,
+				(struct op){
+					.kind = OP_BIND_DEV,
+					.src = n->path,
+					.dst = n->path,
+					.attrs = NO_SUID_EXEC,
+					.rdev = makedev(n->major, n->minor),
+					.why = "base: /dev",
+				});
+	}
+	for (size_t i = 0; i < ELEMENTS(link_rows); i++)
+		plan_op(b, PHASE_BASE,
+			(struct op){
+				.kind = OP_SYMLINK,
+				.dst = link_rows[i].path,
+				.data = link_rows[i].target,
+				.data_len = strlen(link_rows[i].target),
+				.why = "base: /dev",
+			});
+	plan_op(b, PHASE_BASE,
+		(struct op){
+			.kind = OP_DEVPTS,
+			.dst = "/dev/pts",
+			.attrs = NO_SUID_EXEC,
+			.why = "base: /dev",
+		});
+}
+
+/* Shared memory and message queues: our own, or those of the host. */
+static void base_ipc(struct builder *b)
+{
+	if (b->ipc_private)
+		plan_op(b, PHASE_BASE,
+			(struct op){
+				.kind = OP_TMPFS,
+				.dst = "/dev/shm",
+				.attrs = NO_SUID_DEV,
+				.size = b->req->shm_size ? b->req->shm_size
+							 : plan_half_memory(b->host),
+				.mode = 01777,
+				.why = b->req->shm_size ? "--shm-size" : "base: /dev/shm",
+			});
+	else
+		plan_op(b, PHASE_BASE,
+			(struct op){
+				.kind = OP_BIND,
+				.src = "/dev/shm",
+				.dst = "/dev/shm",
+				.attrs = NO_SUID_DEV,
+				.flags = OPF_RECURSIVE,
+				.why = "--ipc host",
+			});
+	if (b->host->files.mqueue)
+		plan_op(b, PHASE_BASE,
+			(struct op){
+				.kind = OP_MQUEUE,
+				.dst = "/dev/mqueue",
+				.attrs = NO_SUID_DEV_EXEC,
+				.flags = b->ipc_private ? 0 : OPF_HOST | OPF_OPTIONAL,
+				.why = b->ipc_private ? "base: /dev/mqueue" : "--ipc host",
+			});
+}
+
+int plan_base_mounts(struct builder *b, struct err *e)
+{
+	if (b->req->shm_size && !b->ipc_private)
+		return err_set(e, 0,
+			       "--shm-size: not with --ipc host, whose /dev/shm is the host's");
+	base_proc(b);
+	base_sys(b);
+	base_dev(b);
+	base_ipc(b);
+	return 0;
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the user mounts: -H, -C, --volume, --mount, --tmpfs, --device and the edits of GPUs.
+ */
+#include <errno.h>
+
+#include <gpurun/str.h>
+#include <gpurun/sys.h>
+
+#include "build.h"
+
+/* A destination: absolute, and not the root itself. */
+static int mount_check_dst(const char *dst, const char *why, struct err *e)
+{
+	if (!dst || dst[0] != '/')
+		return err_set(e, EINVAL, "%s: the path inside is not absolute", why);
+	if (str_eq(dst, "/"))
+		return err_set(e, EINVAL, "%s: nothing can be mounted over /", why);
+	return 0;
+}
+
+/* A directory of the host at its own path, as it is. */
+static int mount_same_path(struct builder *b, const char *path, const char *why, struct err *e)
+{
+	if (str_eq(path, "/")) {
+		err_set(e, EINVAL, "%s: / of the host cannot be mounted over / of the image", why);
+		err_hint(e, "mount it elsewhere: -v /:/host");
+		return -EINVAL;
+	}
+	plan_op(b, PHASE_USER,
+		(struct op){
+			.kind = OP_BIND,
+			.src = path,
+			.dst = path_clean(b->a, path),
+			.attrs = MOUNT_ATTR_NOSUID,
+			.flags = OPF_RECURSIVE,
+			.why = why,
+		});
+	return 0;
+}
+
+static uint64_t mount_attrs(const struct req_mount *m)
+{
+	uint64_t attrs = MOUNT_ATTR_NOSUID;
+
+	if (m->read_only)
+		attrs |= MOUNT_ATTR_RDONLY;
+	if (m->nodev || m->type == REQ_TMPFS)
+		attrs |= MOUNT_ATTR_NODEV;
+	if (m->noexec)
+		attrs |= MOUNT_ATTR_NOEXEC;
+	return attrs;
+}
+
+static int mount_asked(struct builder *b, const struct req_mount *m, struct err *e)
+{
+	struct op op = { .attrs = mount_attrs(m), .why = m->why };
+	const char *dst = m->dst && m->dst[0] == '/' ? path_clean(b->a, m->dst) : m->dst;
+	int r = mount_check_dst(dst, m->why, e);
+
+	if (r < 0)
+		return r;
+	op.dst = dst;
+	if (m->type == REQ_TMPFS) {
+		op.kind = OP_TMPFS;
+		op.size = m->size ? m->size : plan_half_memory(b->host);
+		op.mode = m->mode ? (mode_t)m->mode : 01777;
+	} else if (!m->src || m->src[0] != '/') {
+		return err_set(e, EINVAL, "%s: the source is not an absolute path", m->why);
+	} else {
+		op.kind = OP_BIND;
+		op.src = m->src;
+		op.flags = m->non_recursive ? 0 : OPF_RECURSIVE;
+	}
+	plan_op(b, PHASE_USER, op);
+	return 0;
+}
+
+bool plan_is_shown(const struct builder *b, const char *path)
+{
+	const struct op_list *l = &b->phases[PHASE_USER];
+
+	for (size_t i = 0; i < l->n; i++)
+		if (l->v[i].kind == OP_BIND && str_eq(l->v[i].src, l->v[i].dst) &&
+		    path_below(path, l->v[i].dst))
+			return true;
+	return false;
+}
+
+int plan_user_mounts(struct builder *b, struct err *e)
+{
+	int r = 0;
+
+	if (b->bind_home)
+		r = mount_same_path(b, b->host->home, "--home", e);
+	if (r >= 0 && b->bind_cwd && !b->host->cwd)
+		r = err_set(e, ENOENT, "--cwd: the current directory is gone");
+	else if (r >= 0 && b->bind_cwd)
+		r = mount_same_path(b, b->host->cwd, "--cwd", e);
+	for (size_t i = 0; i < b->req->n_mounts && r >= 0; i++)
+		r = mount_asked(b, &b->req->mounts[i], e);
+	return r;
+}
