@@ -62,7 +62,8 @@ int root_open(int rootfd, const char *path, int flags, mode_t mode);
 
 /**
  * root_mkdirs - make the directory @path and its parents inside the root, through links that
- * are there already (resolved inside the root), never through a dangling one
+ * are there already (resolved inside the root), never through a dangling one (-EEXIST)
+ * @mode: of the last component; parents are made 0755; both less the umask
  * Return: O_PATH descriptor of the directory, or -errno.
  */
 int root_mkdirs(int rootfd, const char *path, mode_t mode);

@@ -92,7 +92,7 @@ void arena_free(struct arena *a)
 	if (!a)
 		return;
 	size = a->size;
-	arena_unpoison(a, size);
+	arena_unpoison(a, a->used);
 	(void)munmap(a, size);
 }
 

@@ -97,22 +97,27 @@ static bool is_visible(const char *s, size_t n)
 	return n > 2 || (n == 2 && !(c == 0xc2 && (unsigned char)s[1] < 0xa0));
 }
 
-/* @s made visible, at most @columns characters of it. */
+/* @s made visible, cut at @columns; every character is taken for one column wide. */
 static void line_visible(struct line *l, const char *s, size_t columns)
 {
 	size_t left = strlen(s);
 
-	for (; left > 0 && columns > 0; columns--) {
+	while (left > 0) {
 		size_t n = utf8_len(s, left);
+		bool visible = is_visible(s, n);
+		size_t width = visible ? 1 : 4;
 		char hex[8];
 
-		if (is_visible(s, n)) {
+		if (width > columns)
+			return;
+		if (visible) {
 			line_put(l, s, n);
 		} else {
 			(void)snprintf(hex, sizeof(hex), "\\x%02x", (unsigned char)*s);
 			line_text(l, hex);
 			n = 1;
 		}
+		columns -= width;
 		s += n;
 		left -= n;
 	}

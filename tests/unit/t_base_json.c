@@ -346,8 +346,14 @@ static void test_writer_large(void)
 
 int main(void)
 {
+	struct err e = { 0 };
+
 	a = arena_new(0);
-	is_int(json_load(NULL), 0, "the library is there");
+	if (json_load(&e) < 0) {
+		ok(strstr(e.hint, "libjson-c5"), "the hint names the package");
+		skip("%s", e.msg);
+		return done_testing();
+	}
 	test_refused();
 	test_limits();
 	test_tree();
