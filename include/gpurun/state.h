@@ -36,6 +36,9 @@ struct state {
 int state_dir(struct arena *a, const char *xdg_runtime_dir, uid_t uid, const char **ret,
 	      struct err *e);
 
+/** state_dir_name - where state_dir() tries first, nothing is made or checked (--dry-run) */
+const char *state_dir_name(struct arena *a, const char *xdg_runtime_dir, uid_t uid);
+
 /** state_begin - reserve an id and its locked, empty file; removes files of dead launchers */
 int state_begin(struct arena *a, const char *dir, struct state *st, int *ret_fd, struct err *e);
 

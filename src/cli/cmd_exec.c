@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cmd_exec.c - "gpurun exec CONTAINER COMMAND...": one more process in a running container.
+ *
+ * What the container decided stays as its record says it: ids, capabilities, seccomp, Landlock
+ * and environment.  Only the process half of a plan is made, and only that is performed.
+ */
+#include <errno.h>
+
+#include <gpurun/host.h>
+#include <gpurun/run.h>
+#include <gpurun/str.h>
+
+#include "cmd.h"
+#include "launch.h"
+#include "record.h"
+
+/* Everything that plan_exec() is asked with. */
+struct exec_parts {
+	const struct cmd_in *in;
+	struct state state;
+	const struct json *plan;
+	struct host host;
+	struct strv argv, env, container_env;
+	struct plan_seccomp seccomp;
+	struct plan_exec_input input;
+};
+
+/* -u: a container has one id, so that is the only one to be had. */
+static int check_user(const struct request *q, int64_t uid, struct err *e)
+{
+	uint64_t wanted = 0;
+	const char *colon;
+	char number[16] = "";
+	size_t n;
+
+	if (!q->user)
+		return 0;
+	colon = strchr(q->user, ':');
+	n = colon ? (size_t)(colon - q->user) : strlen(q->user);
+	if (n < sizeof(number))
+		memcpy(number, q->user, n);
+	if (num_u64(str_eq(number, "root") ? "0" : number, UINT32_MAX, &wanted) >= 0 &&
+	    (int64_t)wanted == uid)
+		return 0;
+	err_set(e, ENOTSUP, "--user %s: the only id inside this container is %lld", q->user,
+		(long long)uid);
+	err_hint(e, "start the container with that id: gpurun -u %s ...", q->user);
+	return -ENOTSUP;
+}
+
+static void list_add(struct arena *a, struct strv *to, const struct strv *from, size_t first)
+{
+	for (size_t i = first; i < from->n; i++)
+		strv_push(a, to, from->v[i]);
+}
+
+/* The parts of the record that decide about a process. */
+static int read_record(struct exec_parts *x, struct err *e)
+{
+	const struct json *process = json_get(x->plan, "process");
+	const struct json *landlock = json_get(process, "landlock_dev");
+	const char *seccomp = json_str(process, "seccomp"), *cwd = json_str(process, "cwd");
+	const struct request *q = &x->in->ask->request;
+	int64_t uid = record_uid(x->plan);
+	int r;
+
+	if (!seccomp || !cwd || !landlock || uid < 0 || record_caps(x->plan, &x->input.caps) < 0 ||
+	    json_strv(x->in->a, process, "env", &x->container_env) < 0)
+		return err_set(e, EINVAL, "%s: its record is of another version of gpurun",
+			       x->state.id);
+	r = check_user(q, uid, e);
+	if (r >= 0)
+		r = seccomp_choose(x->in->a, seccomp, &x->seccomp, e);
+	x->input.uid_inside = (uid_t)uid;
+	x->input.cwd = q->workdir ? q->workdir : cwd;
+	x->input.landlock_dev = landlock->num != 0;
+	return r;
+}
+
+static bool wants_tty(const struct exec_parts *x)
+{
+	enum tri t = x->in->ask->request.tty;
+
+	return t == TRI_AUTO ? x->host.stdin_tty && x->host.stdout_tty : t == TRI_ON;
+}
+
+static int gather(struct exec_parts *x, struct err *e)
+{
+	const struct request *q = &x->in->ask->request;
+	int r = record_find(x->in->a, q->args.v[0], &x->state, &x->plan, e);
+
+	if (r >= 0)
+		r = place_host(x->in->a, &x->host, e);
+	if (r >= 0)
+		r = read_record(x, e);
+	if (r < 0)
+		return r;
+	list_add(x->in->a, &x->argv, &q->args, 1);
+	list_add(x->in->a, &x->env, &q->env_file, 0);
+	list_add(x->in->a, &x->env, &q->env, 0);
+	x->input.host = &x->host;
+	x->input.argv = &x->argv;
+	x->input.container_env = &x->container_env;
+	x->input.env = &x->env;
+	x->input.tty = wants_tty(x);
+	x->input.cap_add = &q->cap_add;
+	x->input.seccomp = &x->seccomp;
+	return 0;
+}
+
+static int run(const struct cmd_in *in, int *ret_status, struct err *e)
+{
+	_cleanup_arena_ struct arena *a = arena_new(0);
+	struct exec_parts x = { .in = in };
+	const struct plan *p = NULL;
+	int r = gather(&x, e);
+
+	if (r >= 0)
+		r = plan_exec(a, &x.input, &p, e);
+	if (r < 0)
+		return r;
+	r = arena_seal(a);
+	if (r < 0)
+		return err_sys(e, -r, "the plan cannot be sealed");
+	return run_exec(p, x.state.payload, x.state.payload_start, ret_status, e);
+}
+
+const struct cmd cmd_exec = {
+	.name = "exec",
+	.operands = "CONTAINER COMMAND [ARG...]",
+	.summary = "start one more command in a running container",
+	.verb = VERB_EXEC,
+	.min = 2,
+	.max = -1,
+	.stop = true,
+	.complete = COMPLETE_CONTAINER,
+	.run = run,
+};

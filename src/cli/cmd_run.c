@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cmd_run.c - "gpurun [run] IMAGE [COMMAND...]": the five stages in their order.
+ *
+ *	ask	the request is there when run() is called (main.c)
+ *	look	the host and its GPUs, the image
+ *	decide	plan_build(): a pure function, its result is sealed
+ *	do	run_plan()
+ *	report	exit status, one message, one hint
+ *
+ * Two things are found out only by trying: whether the kernel mounts an overlay for us, and
+ * whether it lets us have a fresh /proc.  When one is refused nothing has happened yet; the
+ * snapshot of the host is corrected, and what follows is decided again.
+ */
+#include <errno.h>
+#include <unistd.h>
+
+#include <gpurun/log.h>
+#include <gpurun/run.h>
+#include <gpurun/str.h>
+
+#include "answer.h"
+#include "cmd.h"
+#include "launch.h"
+
+#define COMMAND_MAX 4096
+
+static int look(struct launch *l, struct err *e)
+{
+	int r = launch_look(l, e);
+
+	if (r >= 0)
+		r = launch_choose_gpus(l, e);
+	if (r >= 0)
+		r = image_ref_parse(l->a, l->q->image, &l->ref, e);
+	if (r >= 0)
+		r = place_store_open(l->in, &l->store, e);
+	if (r < 0)
+		return r;
+	if (!l->q->sysroot)
+		l->host.overlay = store_overlay(l->store);
+	r = launch_get_image(l, e);
+	if (r >= 0)
+		r = launch_make_places(l, e);
+	return r < 0 ? r : launch_choose_seccomp(l, e);
+}
+
+static int decide(const struct launch *l, struct arena *a, const struct plan **ret, struct err *e)
+{
+	const struct plan_input in = {
+		.request = l->q,
+		.host = &l->host,
+		.image = &l->image,
+		.gpu = &l->gpu,
+		.keep_dir = l->keep_dir,
+		.scratch_dir = l->scratch_dir,
+		.top_entries = &l->top_entries,
+		.gpu_names = &l->gpu_names,
+		.missing_word = launch_missing_word(l),
+		.seccomp = &l->seccomp,
+	};
+
+	return plan_build(a, &in, ret, e);
+}
+
+static bool was_said(struct launch *l, const char *text)
+{
+	for (size_t i = 0; i < l->said.n; i++)
+		if (str_eq(l->said.v[i], text))
+			return true;
+	strv_push(l->a, &l->said, arena_strdup(l->a, text));
+	return false;
+}
+
+static void say(struct launch *l, const struct plan *p)
+{
+	for (size_t i = 0; i < p->warnings.n; i++)
+		if (!was_said(l, p->warnings.v[i]))
+			log_warn("%s", p->warnings.v[i]);
+	for (size_t i = 0; i < p->notes.n; i++)
+		if (!was_said(l, p->notes.v[i]))
+			log_note("%s", p->notes.v[i]);
+}
+
+/* ---- the record ------------------------------------------------------------------------- */
+
+struct record {
+	struct launch *l;
+	const char *plan;
+};
+
+static void publish(void *arg, pid_t payload, pid_t init)
+{
+	struct record *rec = arg;
+	struct state *st = &rec->l->state;
+	int r;
+
+	st->launcher = getpid();
+	st->payload = payload;
+	st->payload_start = run_pid_start(payload);
+	r = state_publish(rec->l->state_fd, st, rec->plan);
+	if (r < 0)
+		log_warn("%s: not written: %s (ps, exec and kill do not see this container)",
+			 st->id, err_text(-r));
+	log_debug(1, "container %s: pid %d, init %d", st->id, payload, init);
+}
+
+/* For people: the words with a blank between, at most COMMAND_MAX bytes or one word more. */
+static const char *command_text(struct arena *a, const struct strv *argv)
+{
+	struct answer text = { .a = a };
+
+	for (size_t i = 0; i < argv->n && text.len < COMMAND_MAX; i++) {
+		if (i)
+			answer_add(&text, " ");
+		answer_add(&text, argv->v[i]);
+	}
+	return arena_strndup(a, text.buf ? text.buf : "", COMMAND_MAX);
+}
+
+static int reserve(struct launch *l, const struct plan *p, struct err *e)
+{
+	struct state *st = &l->state;
+
+	if (l->state_fd >= 0)
+		return 0;
+	st->name = l->q->name ? l->q->name : "";
+	st->image = l->q->image;
+	st->command = command_text(l->a, &p->process.argv);
+	return state_begin(l->a, l->host.state_dir, st, &l->state_fd, e);
+}
+
+/* ---- do, and report ------------------------------------------------------------------------ */
+
+static int print_plan(struct launch *l, const char *json, struct err *e)
+{
+	struct answer w = { .a = l->a };
+
+	answer_add(&w, json);
+	return answer_write(&w, e);
+}
+
+/* A command that failed, or could not be found, may have wanted what the plan says. */
+static void report(const struct plan *p, int r, int status, struct err *e)
+{
+	if (!p->failure_hint)
+		return;
+	if (r < 0 && e->status == EXIT_NOT_FOUND)
+		err_hint(e, "%s", p->failure_hint);
+	else if (r >= 0 && status != 0)
+		log_hint("%s", p->failure_hint);
+}
+
+/* One plan, from the decision to the end of the command. */
+static int attempt(struct launch *l, int *ret_status, struct err *e)
+{
+	_cleanup_arena_ struct arena *a = arena_new(0);
+	struct record rec = { .l = l };
+	const struct run_hooks hooks = { .started = publish, .arg = &rec };
+	const struct plan *p = NULL;
+	int r = decide(l, a, &p, e);
+
+	if (r < 0)
+		return r;
+	rec.plan = plan_dump(l->a, p);
+	r = arena_seal(a);
+	if (r < 0)
+		return err_sys(e, -r, "the plan cannot be sealed");
+	if (l->q->dry_run)
+		return print_plan(l, rec.plan, e);
+	say(l, p);
+	r = reserve(l, p, e);
+	if (r < 0)
+		return r;
+	r = run_plan(p, &hooks, ret_status, e);
+	report(p, r, *ret_status, e);
+	return r;
+}
+
+/*
+ * Correct the snapshot by what was refused: 1: decide again, 0: there is nothing else to try.
+ * The new plan brings the note that the user reads.
+ */
+static int fall_back(struct launch *l, const struct err *refused, struct err *e)
+{
+	int r;
+
+	if (refused->topic == ERR_TOPIC_OVERLAY && l->host.overlay) {
+		l->host.overlay = false;
+		log_debug(1, "%s: deciding again without overlay", refused->msg);
+		r = launch_get_image(l, e);
+		if (r >= 0)
+			r = launch_make_places(l, e);
+		return r < 0 ? r : 1;
+	}
+	if (refused->topic == ERR_TOPIC_PROC && l->host.proc_fresh && l->q->pid != NS_PRIVATE) {
+		l->host.proc_fresh = false;
+		log_debug(1, "%s: deciding again with the host's /proc", refused->msg);
+		return 1;
+	}
+	return 0;
+}
+
+static int launch(struct launch *l, int *ret_status, struct err *e)
+{
+	int r = look(l, e);
+
+	if (r < 0)
+		return r;
+	for (;;) {
+		struct err refused = { 0 };
+		int again;
+
+		r = attempt(l, ret_status, &refused);
+		if (r >= 0)
+			return r;
+		again = fall_back(l, &refused, e);
+		if (again < 0)
+			return again;
+		if (again == 0) {
+			*e = refused;
+			return r;
+		}
+	}
+}
+
+static int run(const struct cmd_in *in, int *ret_status, struct err *e)
+{
+	struct launch l = { .in = in,
+			    .a = in->a,
+			    .q = &in->ask->request,
+			    .image_lock = -1,
+			    .keep_lock = -1,
+			    .scratch_lock = -1,
+			    .state_fd = -1,
+			    .root = { .fd = -1 } };
+	int r = launch(&l, ret_status, e);
+
+	launch_end(&l);
+	return r;
+}
+
+const struct cmd cmd_run = {
+	.name = "run",
+	.operands = "IMAGE [COMMAND [ARG...]]",
+	.summary = "start a command in an image",
+	.verb = VERB_RUN,
+	.min = 1,
+	.max = -1,
+	.stop = true,
+	.complete = COMPLETE_IMAGE,
+	.run = run,
+};

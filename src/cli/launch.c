@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * launch.c - the stages of "gpurun run" up to the plan: look at the host, choose GPUs, get the
+ * image, make the directories that outlive the plan, choose the seccomp profile.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/xattr.h>
+
+#include <gpurun/fd.h>
+#include <gpurun/log.h>
+#include <gpurun/profile.h>
+#include <gpurun/str.h>
+
+#include "launch.h"
+#include "topdir.h"
+
+#define SECCOMP_FILE_MAX (1U << 20)
+
+/* ---- the host --------------------------------------------------------------------------- */
+
+/* A test's host has a state directory of that host: nothing is made for it. */
+static int look_state(struct launch *l, struct err *e)
+{
+	const char *xdg = host_getenv(&l->host, "XDG_RUNTIME_DIR");
+
+	if (l->q->sysroot) {
+		l->host.state_dir = xdg ? path_join(l->a, xdg, "gpurun")
+					: arena_printf(l->a, "/dev/shm/gpurun-%u", l->host.uid);
+		return 0;
+	}
+	if (l->q->dry_run) {
+		l->host.state_dir = state_dir_name(l->a, xdg, geteuid());
+		return 0;
+	}
+	return place_state(l->a, &l->host.state_dir, e);
+}
+
+int launch_look(struct launch *l, struct err *e)
+{
+	const char *path = l->q->sysroot ? l->q->sysroot : "/";
+	int r;
+
+	if (l->q->sysroot && !l->q->dry_run)
+		return err_set(e, EINVAL, "--sysroot: only with --dry-run");
+	l->root.label = l->q->sysroot ? path : "";
+	l->root.fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (l->root.fd < 0)
+		return err_sys(e, errno, "%s", path);
+	r = host_probe(l->a, &l->root, (const char *const *)environ, &l->host, e);
+	if (r < 0)
+		return r;
+	if (!l->q->sysroot)
+		l->host.proc_fresh = true;
+	return look_state(l, e);
+}
+
+/* ---- GPUs ------------------------------------------------------------------------------- */
+
+static void name_gpus(struct launch *l, const struct gpu *const *chosen, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		strv_push(l->a, &l->gpu_names,
+			  arena_printf(l->a, "%d %s %s", chosen[i]->index,
+				       chosen[i]->uuid ? chosen[i]->uuid : "-", chosen[i]->pci));
+}
+
+int launch_choose_gpus(struct launch *l, struct err *e)
+{
+	const char *visible = NULL;
+	const struct gpu **chosen = NULL;
+	struct strv warnings = { 0 };
+	size_t n = 0;
+	int r = gpu_sel_parse(l->a, l->q->gpus ? l->q->gpus : "auto", &l->sel, e);
+
+	if (r < 0) {
+		err_wrap(e, "--gpus");
+		return r;
+	}
+	if (l->host.job.kind == JOB_NONE)
+		visible = host_getenv(&l->host, "CUDA_VISIBLE_DEVICES");
+	r = gpu_select(l->a, &l->host.gpus, &l->sel, visible, &chosen, &n, &warnings, e);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < warnings.n; i++)
+		log_warn("%s", warnings.v[i]);
+	if (l->sel.bare_number)
+		log_hint("--gpus %s is the GPU with that index; for a number of GPUs: --gpus "
+			 "count=%s",
+			 l->sel.text, l->sel.text);
+	name_gpus(l, chosen, n);
+	return gpu_edits(l->a, &l->host.gpus, chosen, n, &l->sel, &l->gpu, e);
+}
+
+/* ---- the image -------------------------------------------------------------------------- */
+
+/* "gpurun imges": no such image, but nearly a verb. */
+static void hint_verb(const struct launch *l, struct err *e)
+{
+	const char *near = l->in->verb_left_out ? cmd_nearest(l->q->image) : NULL;
+
+	if (near && e->topic == ERR_TOPIC_NOT_FOUND) {
+		e->hint[0] = '\0';
+		err_hint(e, "did you mean the verb '%s'?", near);
+	}
+}
+
+int launch_get_image(struct launch *l, struct err *e)
+{
+	const struct store_ensure_options o = {
+		.arch = l->host.arch,
+		.form_flat = !l->host.overlay,
+		.quiet = l->q->quiet,
+	};
+	int r;
+
+	l->image_lock = fd_close(l->image_lock);
+	r = store_ensure(l->store, l->a, &l->ref, &o, &l->image, &l->image_lock, e);
+	if (r < 0) {
+		hint_verb(l, e);
+		return r;
+	}
+	log_debug(1, "image %s: %s, %zu director%s", l->image.name,
+		  l->image.id[0] ? l->image.id : "a directory", l->image.lowers.n,
+		  l->image.lowers.n == 1 ? "y" : "ies");
+	if (l->host.overlay)
+		return 0;
+	r = topdir_read(l->a, l->image.lowers.v[0], &l->top_entries);
+	return r < 0 ? err_sys(e, -r, "%s", l->image.lowers.v[0]) : 0;
+}
+
+/* ---- directories for what the container writes --------------------------------------------- */
+
+/*
+ * Can tmpfs hold user.* attributes (since 6.6)?  Without them an overlay whose upper is on
+ * tmpfs answers EIO where a directory is made in the place of a removed one (6.1).
+ */
+static bool tmpfs_takes_xattrs(void)
+{
+	_cleanup_fd_ int fd = memfd_create("gpurun-probe", MFD_CLOEXEC);
+
+	return fd < 0 || fsetxattr(fd, "user.overlay.probe", "y", 1, 0) == 0 || errno != EOPNOTSUPP;
+}
+
+static bool wants_scratch(const struct launch *l)
+{
+	const struct request *q = l->q;
+
+	if (q->keep || q->read_only || !l->host.overlay)
+		return false;
+	if (q->scratch)
+		return !str_eq(q->scratch, "tmpfs");
+	return !q->sysroot && !tmpfs_takes_xattrs();
+}
+
+int launch_make_places(struct launch *l, struct err *e)
+{
+	l->keep_lock = fd_close(l->keep_lock);
+	if (l->q->keep && !l->host.overlay)
+		log_note("--keep %s: overlay cannot be used here, a private copy is kept",
+			 l->q->keep);
+	if (l->q->keep)
+		return store_keep(l->store, l->a, l->q->keep, &l->image, l->host.overlay,
+				  &l->keep_dir, &l->keep_lock, e);
+	if (wants_scratch(l) && !l->scratch_dir)
+		return store_scratch(l->store, l->a, l->q->scratch, &l->scratch_dir,
+				     &l->scratch_lock, e);
+	return 0;
+}
+
+/* ---- seccomp ---------------------------------------------------------------------------- */
+
+static int seccomp_from_file(struct arena *a, const char *path, struct plan_seccomp *ret,
+			     struct err *e)
+{
+	struct profile p = { 0 };
+	char *text = NULL;
+	size_t len = 0;
+	int r = file_read_text(AT_FDCWD, path, a, SECCOMP_FILE_MAX, &text, &len);
+
+	if (r < 0)
+		return err_sys(e, -r, "%s", path);
+	r = profile_compile(a, text, len, path, &p, e);
+	if (r < 0)
+		return r;
+	*ret = (struct plan_seccomp){ .prog = p.prog, .len = p.len, .name = path };
+	return 0;
+}
+
+int seccomp_choose(struct arena *a, const char *name, struct plan_seccomp *ret, struct err *e)
+{
+	if (str_eq(name, "unconfined")) {
+		*ret = (struct plan_seccomp){ .name = "unconfined" };
+		return 0;
+	}
+	for (int k = 0; k < PROFILE_COUNT; k++) {
+		struct profile p = profile_builtin((enum profile_kind)k);
+
+		if (!p.name || !str_eq(p.name, name))
+			continue;
+		*ret = (struct plan_seccomp){ .prog = p.prog, .len = p.len, .name = p.name };
+		return 0;
+	}
+	return seccomp_from_file(a, name, ret, e);
+}
+
+int launch_choose_seccomp(struct launch *l, struct err *e)
+{
+	static const enum profile_kind kinds[2][2] = {
+		{ PROFILE_DEFAULT, PROFILE_ROOT },
+		{ PROFILE_NESTED, PROFILE_NESTED_ROOT },
+	};
+	const struct request *q = l->q;
+	const char *name =
+		q->seccomp ? q->seccomp : profile_builtin(kinds[q->nested][q->root]).name;
+
+	return seccomp_choose(l->a, name, &l->seccomp, e);
+}
+
+void launch_end(struct launch *l)
+{
+	if (l->state_fd >= 0)
+		state_end(l->host.state_dir, &l->state, l->state_fd);
+	if (l->scratch_dir)
+		(void)store_scratch_remove(l->scratch_dir);
+	(void)fd_close(l->scratch_lock);
+	(void)fd_close(l->keep_lock);
+	(void)fd_close(l->image_lock);
+	(void)fd_close(l->root.fd);
+	if (l->store)
+		store_close(l->store);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * record.h - what the verbs on running containers read from the plan in a container's record.
+ */
+#ifndef GPURUN_CLI_RECORD_H
+#define GPURUN_CLI_RECORD_H
+
+#include <gpurun/json.h>
+#include <gpurun/plan.h>
+#include <gpurun/state.h>
+
+/** record_find - a running container and its plan's JSON */
+int record_find(struct arena *a, const char *what, struct state *ret, const struct json **ret_plan,
+		struct err *e);
+
+/** record_uid - the id that the container's one mapped id has inside */
+int64_t record_uid(const struct json *plan);
+
+/** record_caps - the capability sets; -EINVAL for a name that is not known */
+int record_caps(const struct json *plan, struct plan_caps *ret);
+
+#endif

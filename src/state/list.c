@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * list.c - the living containers of a state directory, and the removal of what dead launchers
+ * left there.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include <gpurun/fd.h>
+#include <gpurun/state.h>
+#include <gpurun/str.h>
+
+#include "state_file.h"
+
+static void dir_closep(DIR **d)
+{
+	if (*d)
+		(void)closedir(*d);
+}
+
+/* The names of the records in @dirfd; what is no record is not ours to touch. */
+static int names_read(struct arena *a, int dirfd, struct strv *ret)
+{
+	_cleanup_fd_ int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	__attribute__((cleanup(dir_closep))) DIR *d = NULL;
+	struct dirent *de;
+
+	if (fd < 0)
+		return -errno;
+	d = fdopendir(fd);
+	if (!d)
+		return -errno;
+	(void)fd_take(&fd);
+	while (ret->n < STATE_FILES_MAX && (de = readdir(d)))
+		if (state_id_valid(de->d_name))
+			strv_push(a, ret, arena_strdup(a, de->d_name));
+	return 0;
+}
+
+/*
+ * Open a record: a descriptor when its launcher lives, -ENOENT when it is gone or was that of
+ * a dead launcher, which removes it.
+ */
+static int open_living(int dirfd, const char *name)
+{
+	_cleanup_fd_ int fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct stat held, named;
+
+	if (fd < 0)
+		return -errno;
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return errno == EWOULDBLOCK ? fd_take(&fd) : -errno;
+	if (fstat(fd, &held) == 0 && fstatat(dirfd, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    held.st_ino == named.st_ino && held.st_dev == named.st_dev)
+		(void)unlinkat(dirfd, name, 0);
+	return -ENOENT;
+}
+
+void state_sweep(struct arena *a, int dirfd)
+{
+	struct strv names = { 0 };
+
+	if (names_read(a, dirfd, &names) < 0)
+		return;
+	for (size_t i = 0; i < names.n; i++) {
+		_cleanup_fd_ int fd = open_living(dirfd, names.v[i]);
+	}
+}
+
+/* Read a living record; -errno also for one that is reserved but not published yet. */
+static int read_living(struct arena *a, int dirfd, const char *name, struct state *ret)
+{
+	_cleanup_fd_ int fd = open_living(dirfd, name);
+	char *text = NULL;
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = fd_read_text(fd, a, STATE_RECORD_MAX, &text, NULL);
+	if (r < 0)
+		return r;
+	r = state_parse(a, text, ret);
+	return r >= 0 && !str_eq(ret->id, name) ? -EINVAL : r;
+}
+
+static int by_age(const void *x, const void *y)
+{
+	const struct state *a = x, *b = y;
+
+	if (a->created != b->created)
+		return a->created < b->created ? -1 : 1;
+	return strcmp(a->id, b->id);
+}
+
+int state_list(struct arena *a, const char *dir, struct state **ret, size_t *ret_n, struct err *e)
+{
+	_cleanup_fd_ int dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct strv names = { 0 };
+	struct state *v = NULL;
+	size_t n = 0, cap = 0;
+	int r;
+
+	if (dirfd < 0)
+		return err_sys(e, errno, "%s", dir);
+	r = names_read(a, dirfd, &names);
+	if (r < 0)
+		return err_sys(e, -r, "%s", dir);
+	for (size_t i = 0; i < names.n; i++) {
+		struct state st = { 0 };
+
+		if (read_living(a, dirfd, names.v[i], &st) >= 0)
+			VEC_PUSH(a, v, n, cap, st);
+	}
+	if (n)
+		qsort(v, n, sizeof(*v), by_age);
+	*ret = v;
+	*ret_n = n;
+	return 0;
+}
+
+/* How well @what names @st: 0 not at all, 1 by a prefix of the id, 2 by the id or the name. */
+static int match(const struct state *st, const char *what)
+{
+	if (str_eq(st->id, what) || (st->name[0] && str_eq(st->name, what)))
+		return 2;
+	return str_after(st->id, what) ? 1 : 0;
+}
+
+int state_find(struct arena *a, const char *dir, const char *what, struct state *ret, struct err *e)
+{
+	const struct state *found = NULL;
+	struct state *v = NULL;
+	int best = 0;
+	size_t n = 0, same = 0;
+	int r = state_list(a, dir, &v, &n, e);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n && what[0]; i++) {
+		int m = match(&v[i], what);
+
+		if (m == 0 || m < best)
+			continue;
+		same = m > best ? 1 : same + 1;
+		best = m;
+		found = &v[i];
+	}
+	if (same == 1) {
+		*ret = *found;
+		return 0;
+	}
+	if (same > 1) {
+		err_set(e, ENOTUNIQ, "%s: %zu running containers are called that", what, same);
+		err_hint(e, "name it by its id, see: gpurun ps");
+		return -ENOTUNIQ;
+	}
+	err_set(e, ENOENT, "%s: no running container of that name or id", what);
+	err_hint(e, "gpurun ps lists them");
+	if (e)
+		e->topic = ERR_TOPIC_NOT_FOUND;
+	return -ENOENT;
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * state.c - reserve, publish and remove the record of one container.
+ *
+ * The lock is the truth: a record lives as long as its launcher holds the flock(2), which the
+ * kernel takes away from a launcher that dies in whatever manner.  The order is
+ *
+ *	launcher: create (O_EXCL), lock, look whether the name still leads to the locked file
+ *	sweeper:  open, try the lock, look whether the name still leads to it, unlink
+ *
+ * so a file between its creation and its lock may be swept, but never unnoticed: the launcher
+ * finds its link count at zero and takes another id.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include <gpurun/fd.h>
+#include <gpurun/json.h>
+#include <gpurun/state.h>
+#include <gpurun/str.h>
+
+#include "state_file.h"
+
+#define STATE_ID_TRIES 16
+
+/* Is @fd a directory that only @uid can reach? */
+static int dir_check_private(int fd, const char *path, uid_t uid, struct err *e)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return err_sys(e, errno, "%s", path);
+	if (st.st_uid != uid)
+		return err_set(e, EPERM, "%s: owned by uid %u, not by us", path, st.st_uid);
+	if (st.st_mode & 077) {
+		err_set(e, EPERM, "%s: mode %04o lets others in", path, st.st_mode & 07777);
+		err_hint(e, "chmod 700 %s", path);
+		return -EPERM;
+	}
+	return 0;
+}
+
+/* Make @path unless it is there; 0 when it is a directory (no link) of ours, mode 0700. */
+static int dir_make_private(const char *path, uid_t uid, struct err *e)
+{
+	_cleanup_fd_ int fd = -1;
+
+	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+		return err_sys(e, errno, "%s", path);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(e, errno, "%s", path);
+	return dir_check_private(fd, path, uid, e);
+}
+
+/*
+ * A runtime directory is used only when it is ours: sudo keeps the variable of the user that
+ * called it, and a directory of root's in there would lock that user out.
+ */
+static bool runtime_dir_is_ours(const char *path, uid_t uid)
+{
+	struct stat st;
+
+	return path && path[0] == '/' && stat(path, &st) == 0 && S_ISDIR(st.st_mode) &&
+	       st.st_uid == uid;
+}
+
+/* The places where the directory may be, the best first; what is not to be had is left out. */
+static void dir_candidates(struct arena *a, const char *xdg_runtime_dir, uid_t uid,
+			   struct strv *ret)
+{
+	if (runtime_dir_is_ours(xdg_runtime_dir, uid))
+		strv_push(a, ret, path_join(a, xdg_runtime_dir, "gpurun"));
+	strv_push(a, ret, arena_printf(a, "/dev/shm/gpurun-%u", uid));
+	strv_push(a, ret, arena_printf(a, "/tmp/gpurun-%u", uid));
+}
+
+const char *state_dir_name(struct arena *a, const char *xdg_runtime_dir, uid_t uid)
+{
+	struct strv places = { 0 };
+
+	dir_candidates(a, xdg_runtime_dir, uid, &places);
+	return places.v[0];
+}
+
+int state_dir(struct arena *a, const char *xdg_runtime_dir, uid_t uid, const char **ret,
+	      struct err *e)
+{
+	struct strv places = { 0 };
+	struct err first = { 0 };
+
+	dir_candidates(a, xdg_runtime_dir, uid, &places);
+	for (size_t i = 0; i < places.n; i++) {
+		struct err here = { 0 };
+		int r = dir_make_private(places.v[i], uid, &here);
+
+		if (r >= 0)
+			r = dir_make_private(path_join(a, places.v[i], "mnt"), uid, &here);
+		if (r >= 0) {
+			*ret = places.v[i];
+			return 0;
+		}
+		if (!err_is_set(&first))
+			first = here;
+	}
+	if (e)
+		*e = first;
+	err_wrap(e, "no directory for the state of containers");
+	return first.code ? -first.code : -EIO;
+}
+
+bool state_id_valid(const char *name)
+{
+	return strlen(name) == STATE_ID_LEN && num_is_hex(name, STATE_ID_LEN);
+}
+
+static int id_make(char id[STATE_ID_LEN + 1])
+{
+	uint8_t raw[STATE_ID_LEN / 2];
+
+	if (getrandom(raw, sizeof(raw), 0) != (ssize_t)sizeof(raw))
+		return -EIO;
+	for (size_t i = 0; i < sizeof(raw); i++)
+		snprintf(id + 2 * i, 3, "%02x", raw[i]);
+	return 0;
+}
+
+/* Create and lock one file; -EEXIST or -ESTALE (swept before it was locked): take another id. */
+static int file_reserve(int dirfd, const char *id)
+{
+	_cleanup_fd_ int fd = openat(dirfd, id, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	struct stat st;
+
+	if (fd < 0)
+		return -errno;
+	while (flock(fd, LOCK_EX) < 0)
+		if (errno != EINTR)
+			return -errno;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	return st.st_nlink == 0 ? -ESTALE : fd_take(&fd);
+}
+
+int state_begin(struct arena *a, const char *dir, struct state *st, int *ret_fd, struct err *e)
+{
+	_cleanup_fd_ int dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int fd = -EEXIST;
+
+	if (dirfd < 0)
+		return err_sys(e, errno, "%s", dir);
+	state_sweep(a, dirfd);
+	for (int i = 0; i < STATE_ID_TRIES && (fd == -EEXIST || fd == -ESTALE); i++) {
+		int r = id_make(st->id);
+
+		if (r < 0)
+			return err_sys(e, -r, "getrandom");
+		fd = file_reserve(dirfd, st->id);
+	}
+	if (fd < 0)
+		return err_sys(e, -fd, "%s/%s", dir, st->id);
+	st->created = time(NULL);
+	*ret_fd = fd;
+	return 0;
+}
+
+int state_publish(int fd, const struct state *st, const char *plan_json)
+{
+	_cleanup_arena_ struct arena *a = arena_new(0);
+	const char *text = state_format(a, st, plan_json);
+	size_t n = strlen(text);
+
+	if (n > STATE_RECORD_MAX)
+		return -EFBIG;
+	if (ftruncate(fd, 0) < 0 || lseek(fd, 0, SEEK_SET) < 0)
+		return -errno;
+	return fd_write_all(fd, text, n);
+}
+
+void state_end(const char *dir, const struct state *st, int fd)
+{
+	_cleanup_fd_ int dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (dirfd >= 0)
+		(void)unlinkat(dirfd, st->id, 0);
+	(void)fd_close(fd);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * state_file.h - the text of a record, and the walk over a directory of them.
+ */
+#ifndef GPURUN_STATE_FILE_H
+#define GPURUN_STATE_FILE_H
+
+#include <gpurun/state.h>
+
+#define STATE_RECORD_MAX (4U << 20) /* bytes of one record; a plan is some 30 KiB */
+#define STATE_FILES_MAX  65536      /* names of one directory that are looked at */
+
+/** state_id_valid - is this the name of a record (and no other file of the directory)? */
+bool state_id_valid(const char *name);
+
+/**
+ * state_format - the text of a record: the members on the first line, the plan behind
+ * "\n\"plan\":", so that the plan's own text is found again without being written anew
+ */
+const char *state_format(struct arena *a, const struct state *st, const char *plan_json);
+
+/** state_parse - the opposite; @text is cut up by it; -errno for what is no record */
+int state_parse(struct arena *a, char *text, struct state *ret);
+
+/** state_sweep - remove the files of dead launchers */
+void state_sweep(struct arena *a, int dirfd);
+
+#endif
