@@ -1,0 +1,83 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Includes follow the table of ARCHITECTURE.md: base, types, the modules that look, plan, run, cli.
+. "$(dirname "$0")/lint.bash"
+
+base="arena banned err fd json lib str sys"
+types="edits gpu host image plan profile request"
+declare -A may=(
+	[base]="$base log"
+	[host]="$base $types"
+	[gpu]="$base $types"
+	[image]="$base $types"
+	[store]="$base log $types store"
+	[state]="$base state"
+	[profile]="$base profile"
+	[plan]="$base $types"
+	[run]="$base plan edits run"
+	[cli]="$base log $types run state store"
+)
+declare -A contract=(
+	[arena]="" [err]="" [fd]="arena" [json]="arena err" [lib]="err" [log]="err" [str]="arena"
+	[sys]="" [banned]="" [edits]="arena" [gpu]="arena edits err" [host]="arena err gpu"
+	[image]="arena err" [profile]="arena err" [request]="arena gpu" [plan]="arena edits err"
+	[run]="err plan" [state]="arena err" [store]="arena err image"
+)
+
+# included FILE - "NAME" for every <gpurun/NAME.h>
+included() {
+	sed -n 's|^#include <gpurun/\([a-z]*\)\.h>.*|\1|p' "$1"
+}
+
+check_modules() {
+	local f module h
+	for f in src/*/*.[ch]; do
+		module=${f#src/}
+		module=${module%%/*}
+		for h in $(included "$f"); do
+			case " ${may[$module]} " in
+			*" $h "*) ;;
+			*) echo "$f: src/$module may not include gpurun/$h.h" ;;
+			esac
+		done
+	done
+}
+
+check_contracts() {
+	local f name h
+	for f in include/gpurun/*.h; do
+		name=$(basename "$f" .h)
+		[ -n "${contract[$name]+there}" ] || echo "$f: not in the table of this lint"
+		for h in $(included "$f"); do
+			case " ${contract[$name]} " in
+			*" $h "*) ;;
+			*) echo "$f: may not include gpurun/$h.h" ;;
+			esac
+		done
+	done
+}
+
+# Private headers stay inside their directory; nothing is reached by a path.
+check_private() {
+	local f h
+	for f in src/*/*.[ch]; do
+		for h in $(sed -n 's|^#include "\(.*\)"$|\1|p' "$f"); do
+			[ -f "$(dirname "$f")/$h" ] && [ "$h" = "${h##*/}" ] ||
+				echo "$f: \"$h\" is not a header of its directory"
+		done
+	done
+}
+
+check_modules_known() {
+	local d
+	for d in src/*/; do
+		d=${d#src/}
+		[ -n "${may[${d%/}]+there}" ] || echo "src/$d is not in the table of this lint"
+	done
+}
+
+rule "every module is known" check_modules_known
+rule "modules include what the table allows" check_modules
+rule "contracts include what lies below them" check_contracts
+rule "private headers stay inside their directory" check_private
+finish
