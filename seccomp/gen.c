@@ -450,7 +450,7 @@ static void compile(struct prog *g, const struct policy *p, const struct arch *a
 		    unsigned int variant)
 {
 	unsigned int ret[ACTIONS], target[NR_MAX], n = 0, tree, load;
-	struct range range[NR_MAX + 1];
+	struct range range[NR_MAX + 1] = { 0 };
 
 	g->n = 0;
 	for (unsigned int i = ACTIONS; i-- > 0;)

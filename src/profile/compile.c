@@ -15,7 +15,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/utsname.h>
 
@@ -53,10 +53,10 @@ struct seccomp_api {
 
 #define ENTRY(f) LIB_ENTRY(seccomp_api, f)
 static const struct lib_func seccomp_funcs[] = { SECCOMP_FUNCS(ENTRY) };
+static struct seccomp_api api;
 
 /* One compilation. */
 struct compiler {
-	struct seccomp_api api;
 	scmp_filter_ctx ctx;
 	const char *file;
 	const struct ruleset *rules;
@@ -77,7 +77,7 @@ static const enum scmp_compare ops[] = {
 static void compiler_release(struct compiler *c)
 {
 	if (c->ctx)
-		c->api.seccomp_release(c->ctx);
+		api.seccomp_release(c->ctx);
 }
 
 static uint32_t action_value(const struct rule_action *a)
@@ -109,18 +109,18 @@ static int compiler_begin(struct compiler *c)
 {
 	int r;
 
-	c->ctx = c->api.seccomp_init(action_value(&c->rules->fallback));
+	c->ctx = api.seccomp_init(action_value(&c->rules->fallback));
 	if (!c->ctx)
 		return err_set(c->e, ENOMEM, "%s: libseccomp cannot start", c->file);
-	r = c->api.seccomp_attr_set(c->ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(ENOSYS));
+	r = api.seccomp_attr_set(c->ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(ENOSYS));
 	if (r < 0)
 		return err_sys(c->e, -r, "%s: libseccomp", c->file);
 	for (size_t i = 0; i < c->rules->arches.n; i++) {
 		for (size_t k = 0; k < ELEMENTS(sub_arches); k++) {
 			if (!str_eq(c->rules->arches.v[i], sub_arches[k]))
 				continue;
-			r = c->api.seccomp_arch_add(
-				c->ctx, c->api.seccomp_arch_resolve_name(sub_arches[k]));
+			r = api.seccomp_arch_add(c->ctx,
+						 api.seccomp_arch_resolve_name(sub_arches[k]));
 			if (r < 0 && r != -EEXIST)
 				return err_sys(c->e, -r, "%s: architecture %s", c->file,
 					       sub_arches[k]);
@@ -145,11 +145,10 @@ static int add_call(const struct compiler *c, int nr, const struct rule *rule)
 		seen |= 1U << a->index;
 	}
 	if (!twice)
-		return c->api.seccomp_rule_add_array(c->ctx, action_value(&rule->action), nr,
-						     (unsigned int)rule->n_args, cmp);
+		return api.seccomp_rule_add_array(c->ctx, action_value(&rule->action), nr,
+						  (unsigned int)rule->n_args, cmp);
 	for (size_t i = 0; i < rule->n_args && r == 0; i++)
-		r = c->api.seccomp_rule_add_array(c->ctx, action_value(&rule->action), nr, 1,
-						  &cmp[i]);
+		r = api.seccomp_rule_add_array(c->ctx, action_value(&rule->action), nr, 1, &cmp[i]);
 	return r;
 }
 
@@ -163,7 +162,7 @@ static int add_rule(struct compiler *c, const struct rule *rule)
 		return 0; /* says nothing new, and libseccomp refuses it */
 	for (size_t i = 0; i < rule->names.n; i++) {
 		const char *name = rule->names.v[i];
-		int nr = c->api.seccomp_syscall_resolve_name(name), r;
+		int nr = api.seccomp_syscall_resolve_name(name), r;
 
 		if (nr == __NR_SCMP_ERROR && action_permits(&c->rules->fallback) &&
 		    !action_permits(&rule->action))
@@ -182,34 +181,38 @@ static int add_rule(struct compiler *c, const struct rule *rule)
 	return 0;
 }
 
-/* libseccomp writes a filter to a descriptor only (export to memory came with 2.6). */
-static int export_bpf(const struct compiler *c, struct arena *a, size_t room,
-		      struct sock_filter **ret, size_t *ret_n)
+/*
+ * The filter with room for @room instructions in front of it, or NULL with the record filled.
+ * libseccomp writes to a descriptor only (export to memory came with 2.6).
+ */
+static struct sock_filter *export_bpf(const struct compiler *c, struct arena *a, size_t room,
+				      size_t *ret_n)
 {
 	_cleanup_fd_ int fd = memfd_create("seccomp", MFD_CLOEXEC);
 	struct sock_filter *prog;
 	off_t size;
-	ssize_t got;
-	int r;
+	size_t n;
+	int r = fd < 0 ? -errno : api.seccomp_export_bpf(c->ctx, fd);
 
-	if (fd < 0)
-		return err_sys(c->e, errno, "%s: memfd_create", c->file);
-	r = c->api.seccomp_export_bpf(c->ctx, fd);
-	if (r < 0)
-		return err_sys(c->e, -r, "%s: libseccomp cannot write the filter", c->file);
+	if (r < 0) {
+		err_sys(c->e, -r, "%s: libseccomp cannot write the filter", c->file);
+		return NULL;
+	}
 	size = lseek(fd, 0, SEEK_END);
-	if (size <= 0 || lseek(fd, 0, SEEK_SET) != 0)
-		return err_set(c->e, EIO, "%s: libseccomp wrote no filter", c->file);
-	*ret_n = (size_t)size / sizeof(*prog);
-	if (*ret_n + room > BPF_MAXINSNS)
-		return err_set(c->e, E2BIG, "%s: the filter has %zu instructions, at most %d fit",
-			       c->file, *ret_n, BPF_MAXINSNS);
-	prog = ARENA_ARRAY(a, struct sock_filter, *ret_n + room);
-	got = fd_read_up_to(fd, prog + room, *ret_n * sizeof(*prog));
-	if (got != size)
-		return err_set(c->e, EIO, "%s: the filter was cut short", c->file);
-	*ret = prog;
-	return 0;
+	n = size > 0 ? (size_t)size / sizeof(*prog) : 0;
+	if (n + room > BPF_MAXINSNS) {
+		err_set(c->e, E2BIG, "%s: the filter has %zu instructions, at most %d fit", c->file,
+			n, BPF_MAXINSNS);
+		return NULL;
+	}
+	prog = ARENA_ARRAY(a, struct sock_filter, n + room);
+	if (n == 0 || lseek(fd, 0, SEEK_SET) != 0 ||
+	    fd_read_up_to(fd, prog + room, n * sizeof(*prog)) != size) {
+		err_set(c->e, EIO, "%s: libseccomp's filter was cut short", c->file);
+		return NULL;
+	}
+	*ret_n = n;
+	return prog;
 }
 
 /* What stands in front of a filter whose default is an error: ENOSYS above @newest. */
@@ -232,11 +235,10 @@ static int compiler_finish(struct compiler *c, struct arena *a, struct profile *
 {
 	bool prefix = c->rules->fallback.act == RULE_ERRNO && c->newest >= 0;
 	size_t room = prefix ? PREFIX_LEN : 0, n = 0;
-	struct sock_filter *prog = NULL;
-	int r = export_bpf(c, a, room, &prog, &n);
+	struct sock_filter *prog = export_bpf(c, a, room, &n);
 
-	if (r < 0)
-		return r;
+	if (!prog)
+		return -EIO;
 	if (prefix)
 		write_prefix(prog, c->newest);
 	*ret = (struct profile){ c->file, prog, (uint16_t)(n + room) };
@@ -247,9 +249,13 @@ static int compiler_finish(struct compiler *c, struct arena *a, struct profile *
 static void kernel_version(unsigned int version[2])
 {
 	struct utsname u;
+	char *end;
 
-	if (uname(&u) < 0 || sscanf(u.release, "%5u.%5u", &version[0], &version[1]) != 2)
-		version[0] = version[1] = 0;
+	if (uname(&u) < 0)
+		return;
+	version[0] = (unsigned int)strtoul(u.release, &end, 10);
+	if (*end == '.')
+		version[1] = (unsigned int)strtoul(end + 1, NULL, 10);
 }
 
 int profile_compile(struct arena *a, const char *json, size_t len, const char *file,
@@ -264,7 +270,7 @@ int profile_compile(struct arena *a, const char *json, size_t len, const char *f
 	r = rules_parse(a, json, len, file, &host, &rules, e);
 	if (r == 0)
 		r = lib_load("libseccomp.so.2", "libseccomp2", seccomp_funcs,
-			     ELEMENTS(seccomp_funcs), &c.api, e);
+			     ELEMENTS(seccomp_funcs), &api, e);
 	if (r < 0)
 		return r;
 	c.file = arena_strdup(a, file);

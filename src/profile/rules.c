@@ -9,6 +9,7 @@
  */
 #include "rules.h"
 
+#include <ctype.h>
 #include <errno.h>
 
 #include <gpurun/json.h>
@@ -267,7 +268,7 @@ static void add_arch(const struct parser *p, const char *name, struct ruleset *r
 	char *lower = arena_strdup(p->a, rest ? rest : name);
 
 	for (char *c = lower; *c; c++)
-		*c = *c >= 'A' && *c <= 'Z' ? (char)(*c - 'A' + 'a') : *c;
+		*c = (char)tolower((unsigned char)*c);
 	strv_push(p->a, &ret->arches, lower);
 }
 
