@@ -81,37 +81,40 @@ PROVE := prove --exec tests/run-tap
 export BUILD VERSION CC
 export GPURUN ?= $(abspath $(BIN))
 
+# One short line a step; V=1 shows the commands.
+say = $(if $(V),,@echo '  $(1)	$@' &&)
+
 all: $(BIN)
 
 $(BIN): $(OBJ)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ -ldl
+	$(call say,LINK)$(CC) $(ALL_LDFLAGS) -o $@ $^ -ldl
 
 $(BUILD)/src/%.o: src/%.c $(BUILD)/flags.stamp
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(BANNED) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC)$(CC) $(CPPFLAGS) $(BANNED) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/src/host/%.o $(BUILD)/src/cli/%.o: BANNED += -DGPURUN_MAY_GETENV
 
 $(BUILD)/unit/%.o: tests/unit/%.c $(BUILD)/flags.stamp
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -Itests/helpers $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC)$(CC) $(CPPFLAGS) -Itests/helpers $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/unit/%: $(BUILD)/unit/%.o $(LIBOBJ)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ -ldl
+	$(call say,LINK)$(CC) $(ALL_LDFLAGS) -o $@ $^ -ldl
 
 $(BUILD)/fuzzers/%: tests/fuzz/%.c $(LIBOBJ)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -fsanitize=fuzzer -o $@ $^ -ldl
+	$(call say,FUZZ)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -fsanitize=fuzzer -o $@ $^ -ldl
 .SECONDARY: $(UNIT:=.o)
 
 # The seccomp compiler runs here and now; it writes the filters of every architecture.
 $(BUILD)/seccomp-gen: seccomp/gen.c
 	@mkdir -p $(@D)
-	$(HOSTCC) -std=gnu17 -O1 -Wall -Wextra -D_GNU_SOURCE $(LIBS_CFLAGS) -o $@ $< -lseccomp
+	$(call say,HOSTCC)$(HOSTCC) -std=gnu17 -O1 -Wall -Wextra -D_GNU_SOURCE $(LIBS_CFLAGS) -o $@ $< -lseccomp
 
 $(BUILD)/gen/seccomp_%.h: $(BUILD)/seccomp-gen $(POLICIES)
 	@mkdir -p $(@D)
-	$(BUILD)/seccomp-gen $* $(POLICIES) $@ $(BUILD)/gen/seccomp-$*.txt
+	$(call say,GEN)$(BUILD)/seccomp-gen $* $(POLICIES) $@ $(BUILD)/gen/seccomp-$*.txt
 
 $(BUILD)/src/profile/builtin.o $(BUILD)/unit/t_profile_builtin.o: $(GEN)
 
@@ -216,7 +219,7 @@ clean:
 	rm -rf $(BUILD) $(BIN)
 
 help:
-	@echo 'all         build ./gpurun (WERROR=1: warnings are errors; CC=, CFLAGS=, BUILD=)'
+	@echo 'all         build ./gpurun (WERROR=1: warnings are errors; V=1: commands; CC=, CFLAGS=, BUILD=)'
 	@echo 'check       lint, unit, golden and end-to-end tests: what CI runs'
 	@echo 'check-long  the same and everything that takes longer'
 	@echo 'unit e2e    the unit tests, the end-to-end tests'
