@@ -198,7 +198,7 @@ static int parse_tree(const char *text, size_t len, struct json_object **ret, co
 
 static size_t trim_end(const char *text, size_t len)
 {
-	while (len > 0 && memchr(" \t\r\n", text[len - 1], 4))
+	while (len > 0 && text[len - 1] && strchr(" \t\r\n", text[len - 1]))
 		len--;
 	return len;
 }

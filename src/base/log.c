@@ -190,8 +190,7 @@ static __attribute__((format(printf, 2, 0))) void vsay(enum log_level level, con
 
 void log_error(const struct err *e)
 {
-	say(LOG_LEVEL_ERROR, err_is_set(e) ? e->msg : err_text(e ? e->code : 0),
-	    e ? e->hint : NULL);
+	say(LOG_LEVEL_ERROR, err_is_set(e) ? e->msg : err_text(e->code), e->hint);
 }
 
 void log_warn(const char *fmt, ...)

@@ -15,8 +15,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#define DEEP (PATH_MAX - 256)
-
 static char tmp[] = "/tmp/gpurun-t-root.XXXXXX";
 static int top = -1, root = -1;
 
@@ -237,6 +235,7 @@ static void test_long(void)
 {
 	_cleanup_fd_ int fd = -1;
 	_cleanup_fd_ int again = -1;
+	int gone = 0;
 	char path[PATH_MAX + 10];
 	char name[NAME_MAX + 10];
 
@@ -248,14 +247,18 @@ static void test_long(void)
 	name[sizeof(name) - 1] = '\0';
 	is_int(root_mkdirs(root, name, 0755), -ENAMETOOLONG, "a name that is too long");
 	is_int(root_mkfile(root, name, 0755), -ENAMETOOLONG, "for a file too");
-	/* as deep as can be removed by its absolute path again */
-	for (size_t i = 0; i < DEEP; i++)
+	for (size_t i = 0; i < PATH_MAX - 1; i++)
 		path[i] = i % 2 ? '/' : 'd';
-	path[DEEP] = '\0';
+	path[PATH_MAX - 1] = '\0';
 	fd = root_mkdirs(root, path, 0755);
 	ok(fd >= 0, "a very deep path is made");
 	again = root_open(root, path, O_PATH | O_DIRECTORY, 0);
 	ok(again >= 0, "and found");
+	for (size_t n = PATH_MAX - 1; n > 0 && n < PATH_MAX; n -= 2) {
+		path[n] = '\0';
+		gone += unlinkat(root, path, AT_REMOVEDIR) == 0;
+	}
+	is_int(gone, PATH_MAX / 2, "level by level");
 }
 
 /* Somebody swaps a directory for a link out of the root while directories are made below it. */
@@ -313,6 +316,6 @@ int main(void)
 	test_long();
 	(void)fd_close(root);
 	(void)fd_close(top);
-	(void)nftw(tmp, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	(void)nftw(tmp, remove_one, 32, FTW_DEPTH | FTW_PHYS);
 	return done_testing();
 }
