@@ -39,7 +39,7 @@ char *arena_strndup(struct arena *a, const char *s, size_t n) __attribute__((ret
 char *arena_printf(struct arena *a, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3), returns_nonnull));
 
-#define ARENA_NEW(a, type) ((type *)arena_alloc((a), sizeof(type)))
+#define ARENA_NEW(a, type)      ((type *)arena_alloc((a), sizeof(type)))
 #define ARENA_ARRAY(a, type, n) ((type *)arena_calloc((a), (n), sizeof(type)))
 
 /* A growing vector of strings; v[n] is always NULL once something was pushed. */
@@ -51,13 +51,13 @@ struct strv {
 void strv_push(struct arena *a, struct strv *s, const char *str);
 
 /* The same for any object: VEC_PUSH(arena, list.v, list.n, list.cap, value). */
-#define VEC_PUSH(a, v_, n_, cap_, value)                                                          \
-	do {                                                                                      \
-		if ((n_) == (cap_)) {                                                             \
-			(cap_) = (cap_) ? (cap_)*2 : 8;                                           \
-			(v_) = arena_grow((a), (v_), (n_), (cap_), sizeof(*(v_)));                \
-		}                                                                                 \
-		(v_)[(n_)++] = (value);                                                           \
+#define VEC_PUSH(a, v_, n_, cap_, value)                                                           \
+	do {                                                                                       \
+		if ((n_) == (cap_)) {                                                              \
+			(cap_) = (cap_) ? (cap_)*2 : 8;                                            \
+			(v_) = arena_grow((a), (v_), (n_), (cap_), sizeof(*(v_)));                 \
+		}                                                                                  \
+		(v_)[(n_)++] = (value);                                                            \
 	} while (0)
 
 static inline void arena_freep(struct arena **a)

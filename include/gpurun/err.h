@@ -11,7 +11,7 @@
 
 #include <stdint.h>
 
-#define ERR_MSG_MAX 1536
+#define ERR_MSG_MAX  1536
 #define ERR_HINT_MAX 512
 
 /* What a caller may want to react to (everything else is only printed). */

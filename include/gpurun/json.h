@@ -15,11 +15,19 @@
 #include <gpurun/arena.h>
 #include <gpurun/err.h>
 
-#define JSON_SIZE_MAX (4U << 20)
+#define JSON_SIZE_MAX  (4U << 20)
 #define JSON_DEPTH_MAX 32
 #define JSON_COUNT_MAX (1U << 18) /* values in one document: 16 MiB of the arena at most */
 
-enum json_kind { JSON_NULL, JSON_BOOL, JSON_INT, JSON_DOUBLE, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
+enum json_kind {
+	JSON_NULL,
+	JSON_BOOL,
+	JSON_INT,
+	JSON_DOUBLE,
+	JSON_STRING,
+	JSON_ARRAY,
+	JSON_OBJECT
+};
 
 /** struct json - one value; members of objects and arrays hang on @child, linked by @next */
 struct json {

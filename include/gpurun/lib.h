@@ -25,7 +25,7 @@ struct lib_func {
 	size_t offset; /* of the pointer inside the api struct */
 };
 
-#define LIB_POINTER(f) __typeof__(f) *f;
+#define LIB_POINTER(f)    __typeof__(f) *f;
 #define LIB_ENTRY(api, f) { #f, offsetof(struct api, f) },
 
 /**
