@@ -75,17 +75,16 @@ static int sel_check_item(const char *text, const char *item, struct err *e)
 	if (is_decimal(item) || is_uuid(item) || pci_parse(item, &pci) == 0)
 		return 0;
 	if (has_prefix(item, "mig-") || is_mig_pair(item))
-		return err_set(e, ENOTSUP, "--gpus %s: %s: MIG devices are not supported yet", text,
-			       item);
+		return err_set(e, ENOTSUP, "%s: MIG devices are not supported yet", item);
 	if (is_range(item)) {
-		err_set(e, EINVAL, "--gpus %s: %s: ranges are not accepted", text, item);
+		err_set(e, EINVAL, "%s: ranges are not accepted", item);
 		err_hint(e, "name each GPU: --gpus 0,1,2,3");
 		return -EINVAL;
 	}
 	if (!*item)
-		err_set(e, EINVAL, "--gpus %s: an empty item in the list", text);
+		err_set(e, EINVAL, "%s: an empty item in the list", text);
 	else
-		err_set(e, EINVAL, "--gpus %s: %s is not understood", text, item);
+		err_set(e, EINVAL, "%s: not understood", item);
 	err_hint(e, "--gpus takes " SEL_FORMS);
 	return -EINVAL;
 }
@@ -107,7 +106,7 @@ static int sel_parse_list(struct arena *a, const char *text, const char *list, s
 {
 	str_split(a, list, ',', &sel->items);
 	if (sel->items.n > GPU_MAX)
-		return err_set(e, E2BIG, "--gpus: more than %u GPUs", GPU_MAX);
+		return err_set(e, E2BIG, "more than %u GPUs are named", GPU_MAX);
 	for (size_t i = 0; i < sel->items.n; i++) {
 		int r = sel_check_item(text, sel->items.v[i], e);
 
@@ -115,7 +114,7 @@ static int sel_parse_list(struct arena *a, const char *text, const char *list, s
 			return r;
 		for (size_t j = 0; j < i; j++)
 			if (sel_same(sel->items.v[i], sel->items.v[j]))
-				return err_set(e, EINVAL, "--gpus %s: %s is named twice", text,
+				return err_set(e, EINVAL, "%s: %s is named twice", text,
 					       sel->items.v[i]);
 	}
 	sel->kind = GPU_SEL_LIST;
@@ -127,7 +126,7 @@ static int sel_parse_count(const char *text, const char *number, struct gpu_sel 
 	uint64_t n;
 
 	if (num_u64(number, GPU_MAX, &n) < 0)
-		return err_set(e, EINVAL, "--gpus %s: the count is a number up to %u, or all", text,
+		return err_set(e, EINVAL, "%s: the count is a number up to %u, or all", text,
 			       GPU_MAX);
 	sel->kind = n ? GPU_SEL_COUNT : GPU_SEL_NONE;
 	sel->count = (unsigned int)n;
@@ -151,14 +150,13 @@ static int sel_refuse_key(const char *text, const char *body, struct err *e)
 
 	for (size_t i = 0; i < ELEMENTS(docker_keys); i++)
 		if (strstr(body, docker_keys[i]))
-			return err_set(e, ENOTSUP, "--gpus %s: %s is not supported", text,
-				       docker_keys[i]);
+			return err_set(e, ENOTSUP, "%s: %s is not supported", text, docker_keys[i]);
 	if (strchr(body, '/'))
 		return err_set(e, ENOTSUP,
-			       "--gpus %s: CDI device names (vendor/class=name) are not supported "
+			       "%s: CDI device names (vendor/class=name) are not supported "
 			       "yet",
 			       text);
-	err_set(e, EINVAL, "--gpus %s: not understood", text);
+	err_set(e, EINVAL, "%s: not understood", text);
 	err_hint(e, "--gpus takes " SEL_FORMS);
 	return -EINVAL;
 }
@@ -172,7 +170,7 @@ int gpu_sel_parse(struct arena *a, const char *text, struct gpu_sel *ret, struct
 	int r = 0;
 
 	if (strlen(text) > SEL_TEXT_MAX)
-		return err_set(e, E2BIG, "--gpus: longer than %u characters", SEL_TEXT_MAX);
+		return err_set(e, E2BIG, "longer than %u characters", SEL_TEXT_MAX);
 	for (size_t i = 0; i < ELEMENTS(sel_words); i++) {
 		if (str_eq(body, sel_words[i].word)) {
 			sel.kind = sel_words[i].kind;
