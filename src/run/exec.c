@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -68,6 +67,20 @@ static int try_exec(const struct plan_process *p, const char *file)
 	return -errno;
 }
 
+/* One entry of PATH, @n bytes long; an empty one is the current directory. */
+static int try_in_dir(const struct plan_process *p, const char *dir, size_t n, const char *name)
+{
+	size_t len = strlen(name);
+	char file[4096];
+
+	if (n + len + 2 > sizeof(file))
+		return -ENOENT;
+	memcpy(file, dir, n);
+	file[n] = '/';
+	memcpy(file + n + 1, name, len + 1);
+	return try_exec(p, n ? file : name);
+}
+
 /*
  * Look argv[0] up as execvp(3) does: absent entries are passed over, a file that cannot be
  * executed is remembered.  Return the -errno that says most.
@@ -76,24 +89,17 @@ static int exec_in_path(const struct plan_process *p, const char *path)
 {
 	const char *name = p->argv.v[0];
 	int result = -ENOENT;
-	char file[4096];
 
 	if (strchr(name, '/'))
 		return try_exec(p, name);
 	while (*path) {
 		size_t n = strcspn(path, ":");
-		int len = snprintf(file, sizeof(file), "%.*s/%s", (int)n, n ? path : ".", name);
+		int r = try_in_dir(p, path, n, name);
 
-		if (n == 0)
-			len = snprintf(file, sizeof(file), "./%s", name);
-		if (len > 0 && (size_t)len < sizeof(file)) {
-			int r = try_exec(p, file);
-
-			if (r == -EACCES || r == -EISDIR || r == -ELIBBAD)
-				result = r;
-			else if (r != -ENOENT && r != -ENOTDIR)
-				return r;
-		}
+		if (r == -EACCES || r == -EISDIR || r == -ELIBBAD)
+			result = r;
+		else if (r != -ENOENT && r != -ENOTDIR)
+			return r;
 		path += n + (path[n] == ':');
 	}
 	return result;
