@@ -17,13 +17,14 @@ check_spdx() {
 	done
 }
 
-# Written in pieces, so that this file does not find itself.
+# Written in pieces, so that this file does not find itself.  "docker.io/" alone is not a host here
+# but the prefix that docker writes in front of names in its archives.
 check_places() {
 	local host place
-	host='(registry-1\.|index\.)?docker''\.io|ghcr''\.io|quay''\.io|nvcr''\.io|gcr''\.io|public\.ecr''\.aws'
-	place='/wo''rk/|/tmp/no''tes|/ho''me/[a-z]+/|/ro''ot/[a-z]'
-	# choose.c knows the prefix that docker writes in front of names in its archives
-	files | grep -vE '^tests/fuzz/corpus/|^src/image/choose\.c$' | tr '\n' '\0' | xargs -0 grep -nIE "($host)|(^|[^a-zA-Z0-9_.\$}-])($place)" --
+	host='registry-1\.dock''er\.io|ghcr''\.io|quay''\.io|nvcr''\.io|gcr''\.io|public\.ecr''\.aws'
+	place='/wo''rk/|/tmp/no''tes'
+	files | grep -v '^tests/fuzz/corpus/' | tr '\n' '\0' |
+		xargs -0 grep -nIE "($host)|(^|[^a-zA-Z0-9_.\$}-])($place)" --
 }
 
 check_products() {
