@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Any text as --gpus and as CUDA_VISIBLE_DEVICES, on a host with three GPUs. */
+#include <stdlib.h>
+
+#include <gpurun/gpu.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void choose(struct arena *a, const struct gpu_sel *sel, const char *visible)
+{
+	struct gpu gpus[] = {
+		{ .backend = "nvidia", .index = 0, .uuid = "GPU-ab01", .pci = "0000:3b:00.0" },
+		{ .backend = "nvidia",
+		  .index = -1,
+		  .uuid = "GPU-ab02",
+		  .pci = "0000:5b:00.0",
+		  .denied = "excluded" },
+		{ .backend = "nvidia", .index = 1, .pci = "0001:01:00.0" },
+	};
+	const struct gpu_set set = { .v = gpus, .n = 3, .on_bus = true };
+	const struct gpu **chosen = NULL;
+	struct strv warn = { 0 };
+	struct err e = { 0 };
+	size_t n = 0;
+
+	if (gpu_select(a, &set, sel, visible, &chosen, &n, &warn, &e) < 0) {
+		if (!e.msg[0])
+			abort();
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		if (chosen[i]->index < 0 || (i && chosen[i] <= chosen[i - 1]))
+			abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	_cleanup_arena_ struct arena *a = arena_new((size_t)64 << 20);
+	struct gpu_sel sel = { .kind = GPU_SEL_AUTO, .text = "auto" };
+	const char *text = arena_strndup(a, (const char *)data, size);
+	struct err e = { 0 };
+
+	choose(a, &sel, text);
+	if (gpu_sel_parse(a, text, &sel, &e) == 0)
+		choose(a, &sel, NULL);
+	else if (!e.msg[0])
+		abort();
+	return 0;
+}

@@ -1,0 +1,55 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Whole plans as JSON: "gpurun --dry-run" on the hosts of tests/fixtures.  A difference is a
+# change of what a container is: read it before "make golden" takes it over.
+cd "$(dirname "$0")/../.." || exit 1
+src=$PWD
+gpurun=${GPURUN:-./gpurun}
+tmp=$(mktemp -d) || exit 1
+trap 'chmod -R u+rwX "$tmp"; rm -rf "$tmp"' EXIT
+n=0
+
+# golden NAME HOST OPTION...: compare with NAME.json
+golden() {
+	local name=$1 host=$2 want=tests/golden/$1.json made=$tmp/$1.json out
+	shift 2
+	n=$((n + 1))
+	if ! env -i PATH="$PATH" HOME="$tmp" XDG_CONFIG_HOME="$tmp" "$gpurun" \
+		--store "$tmp/store" --dry-run --sysroot "tests/fixtures/host-$host" "$@" \
+		>"$tmp/out" 2>"$tmp/err"; then
+		echo "not ok $n - $name: gpurun failed"
+		sed 's/^/# /' "$tmp/err"
+		return
+	fi
+	sed -e "s|$src|@SRC@|g" -e "s|$tmp/store|@STORE@|g" "$tmp/out" >"$made"
+	if [ -n "$GOLDEN_UPDATE" ]; then
+		cp "$made" "$want"
+	fi
+	if out=$(diff -u "$want" "$made" 2>&1); then
+		echo "ok $n - $name"
+	else
+		echo "not ok $n - $name"
+		echo "$out" | head -60 | sed 's/^/# /'
+	fi
+}
+
+image=dir:tests/fixtures/image
+golden plan-plain plain $image sh -c true
+golden plan-root plain --root $image sh
+golden plan-user plain -u nobody --cap-add NET_BIND_SERVICE $image sh
+golden plan-read-only plain --read-only $image sh
+golden plan-volumes plain -v /data/x:/x/y -v /data:/x:ro -v /data/hosts:/etc/hosts \
+	--tmpfs /cache:size=1m --device /dev/fuse $image sh
+golden plan-here plain -C -H $image sh
+golden plan-net-none plain --net none --hostname box --add-host db:10.0.0.2 $image sh
+golden plan-host plain --pid host --ipc host --ulimit memlock=-1 --ulimit nofile=100:200 $image sh
+golden plan-env plain -e A=1 -e TERM -e PATH --env-host all $image sh
+golden plan-gpus gpu4 --gpus 0,1 $image sh
+golden plan-gpus-auto gpu4 $image sh
+golden plan-gpus-none gpu4 --gpus none $image sh
+golden plan-gpus-denied denied $image sh
+golden plan-nested plain --nested $image sh
+golden plan-keep plain --keep work $image sh
+golden plan-no-overlay nested $image sh
+golden plan-started-by-root root $image sh
+echo "1..$n"
