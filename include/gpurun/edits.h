@@ -22,12 +22,12 @@ enum op_kind {
 	OP_BIND,     /* src -> dst, a directory or a file; attrs; OPF_* */
 	OP_BIND_DEV, /* src, a device node with rdev (0: any device) -> dst; never nodev */
 	OP_TMPFS,    /* fresh tmpfs on dst: attrs, size, mode */
-	OP_PROC,     /* fresh proc of the new PID namespace; OPF_HOST: recursive bind of the host's */
-	OP_SYSFS,    /* fresh sysfs, read-only (own network namespace); OPF_HOST: recursive ro bind */
-	OP_DEVPTS,   /* fresh devpts, newinstance, ptmxmode=0666,mode=0620 */
-	OP_MQUEUE,   /* fresh mqueue of the new IPC namespace; OPF_HOST: bind of the host's */
-	OP_DIR,	     /* directory dst with mode, unless there */
-	OP_FILE,     /* regular file dst with data and mode (replaces); on the scratch layer */
+	OP_PROC,   /* fresh proc of the new PID namespace; OPF_HOST: recursive bind of the host's */
+	OP_SYSFS,  /* fresh sysfs, read-only (own network namespace); OPF_HOST: recursive ro bind */
+	OP_DEVPTS, /* fresh devpts, newinstance, ptmxmode=0666,mode=0620 */
+	OP_MQUEUE, /* fresh mqueue of the new IPC namespace; OPF_HOST: bind of the host's */
+	OP_DIR,    /* directory dst with mode, unless there */
+	OP_FILE,   /* regular file dst with data and mode (replaces); on the scratch layer */
 	OP_SYMLINK,  /* link dst -> data (replaces a link, never a directory) */
 	OP_MASK,     /* hide dst: /dev/null over a file, an empty read-only directory over one */
 	OP_READONLY, /* make what is at dst read-only (bind onto itself, recursive) */
@@ -35,12 +35,12 @@ enum op_kind {
 };
 
 enum {
-	OPF_OPTIONAL = 1 << 0,	  /* a missing source (or, for MASK and READONLY, dst) is no error;
+	OPF_OPTIONAL = 1 << 0,  /* a missing source (or, for MASK and READONLY, dst) is no error;
 				   * BIND and FILE: neither is a dst that is missing where the
 				   * root cannot be written (EROFS) */
-	OPF_RECURSIVE = 1 << 1,	  /* BIND: with the mounts below src */
-	OPF_HOST = 1 << 2,	  /* PROC, SYSFS, MQUEUE: the host's instead of a fresh one */
-	OPF_BIND_FILE = 1 << 3,	  /* FILE: the text sits on a tmpfs file bound over dst read-only
+	OPF_RECURSIVE = 1 << 1, /* BIND: with the mounts below src */
+	OPF_HOST = 1 << 2,      /* PROC, SYSFS, MQUEUE: the host's instead of a fresh one */
+	OPF_BIND_FILE = 1 << 3, /* FILE: the text sits on a tmpfs file bound over dst read-only
 				   * (for a root that cannot be written) */
 };
 

@@ -15,7 +15,7 @@
 
 /* Everything that a probe reads is below this directory; "/" is just the usual one. */
 struct sysroot {
-	int fd;		   /* O_PATH directory */
+	int fd;            /* O_PATH directory */
 	const char *label; /* "" for the real root, else its path, for messages */
 };
 
@@ -50,7 +50,7 @@ struct gpu_set {
 	/* nodes that every container with a GPU of this back end needs (nvidiactl, uvm, ...) */
 	struct gpu_node *common;
 	size_t n_common, cap_common;
-	bool on_bus; /* a GPU is on the PCI bus, whether or not a driver is loaded */
+	bool on_bus;                /* a GPU is on the PCI bus, whether or not a driver is loaded */
 	const char *driver_version; /* or NULL */
 };
 

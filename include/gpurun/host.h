@@ -37,7 +37,7 @@ struct host {
 	const char *group;
 	const char *home; /* from passwd, else $HOME, else "/" */
 	const char *hostname;
-	const char *cwd; /* absolute, or NULL when it is gone */
+	const char *cwd;  /* absolute, or NULL when it is gone */
 	const char *arch; /* Go's name: "amd64", "arm64" */
 	const char *const *environ;
 	uint64_t mem_total; /* bytes */
@@ -45,7 +45,7 @@ struct host {
 	struct rlimit rlimits[RLIM_NLIMITS];
 	bool stdin_tty, stdout_tty;
 	int landlock_abi;
-	bool overlay;	 /* set by the caller from the store's probe, and cleared on ERR_TOPIC_OVERLAY */
+	bool overlay; /* set by the caller from the store's probe, and cleared on ERR_TOPIC_OVERLAY */
 	bool proc_fresh; /* true until the kernel refused one (ERR_TOPIC_PROC) */
 	struct host_files files;
 	const char *etc_hosts; /* text of /etc/hosts, to which --add-host adds; or NULL */
@@ -59,9 +59,9 @@ struct host {
  * @root: below which everything is read.  For the real root, ids, cwd and limits come from
  *	  system calls; for a test's directory from its proc/self/{status,cwd,environ,limits}
  *	  and proc/sys/kernel/hostname, so that a plan is the same everywhere.
- * @environ: of the caller (ignored for a test's directory that has proc/self/environ)
+ * @env: environment of the caller (ignored for a test's directory that has proc/self/environ)
  */
-int host_probe(struct arena *a, const struct sysroot *root, const char *const *environ,
+int host_probe(struct arena *a, const struct sysroot *root, const char *const *env,
 	       struct host *ret, struct err *e);
 
 /** host_getenv - value of a variable of the snapshot, or NULL */

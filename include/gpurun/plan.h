@@ -63,7 +63,7 @@ struct plan_container {
 	struct plan_idrange uid_ranges[PLAN_RANGES_MAX], gid_ranges[PLAN_RANGES_MAX];
 	size_t n_uid_ranges, n_gid_ranges;
 	struct plan_root root;
-	struct op_list ops; /* in the order in which they are done */
+	struct op_list ops;   /* in the order in which they are done */
 	const char *hostname; /* NULL: the host's stays */
 	bool loopback_up;
 };
@@ -77,7 +77,7 @@ struct plan_rlimit {
 /* capability sets, bit n is capability n */
 struct plan_caps {
 	uint64_t bounding;
-	uint64_t keep;	  /* permitted, effective after exec as uid 0 */
+	uint64_t keep;    /* permitted, effective after exec as uid 0 */
 	uint64_t ambient; /* also inheritable: for a mapped id that is not 0 */
 };
 
@@ -90,7 +90,7 @@ struct plan_process {
 	uid_t uid;
 	gid_t gid;
 	struct plan_caps caps;
-	bool no_new_privs; /* always true for now; read back */
+	bool no_new_privs;                 /* always true for now; read back */
 	const struct sock_filter *seccomp; /* NULL: unconfined */
 	uint16_t seccomp_len;
 	const char *seccomp_name; /* "default", "root", "nested", file name, "unconfined" */
@@ -107,7 +107,7 @@ struct plan_process {
 struct plan {
 	struct plan_container container;
 	struct plan_process process;
-	struct strv notes;	 /* to be said before the start, one line each */
+	struct strv notes; /* to be said before the start, one line each */
 	struct strv warnings;
 	const char *failure_hint; /* printed when the command fails (exit status != 0), or NULL */
 	const char *image_id, *image_name;
@@ -134,13 +134,13 @@ struct plan_input {
 	const struct request *request;
 	const struct host *host;
 	const struct image *image;
-	const struct edits *gpu;	 /* of the chosen GPUs, may be empty, not NULL */
-	const char *keep_dir;		 /* of --keep, or NULL */
-	const char *scratch_dir;	 /* prepared scratch directory on disk, or NULL */
-	const struct strv *top_entries;	 /* entries of the flattened tree's top directory, when
+	const struct edits *gpu;        /* of the chosen GPUs, may be empty, not NULL */
+	const char *keep_dir;           /* of --keep, or NULL */
+	const char *scratch_dir;        /* prepared scratch directory on disk, or NULL */
+	const struct strv *top_entries; /* entries of the flattened tree's top directory, when
 					  * overlay is not to be had: "d NAME", "f NAME",
 					  * "l NAME\tTARGET" */
-	const struct strv *gpu_names;	 /* for plan.gpus */
+	const struct strv *gpu_names;   /* for plan.gpus */
 	const char *missing_word;
 	const struct plan_seccomp *seccomp;
 };
@@ -151,16 +151,16 @@ struct plan_input {
  * from its plan, of which the caller hands over the parts.
  */
 struct plan_exec_input {
-	const struct host *host;	   /* for the limits and "-e K" */
-	const struct strv *argv;	   /* at least one word */
-	const struct strv *container_env;  /* process.env of the container's plan: "K=V" */
-	const struct strv *env;		   /* all -e: "K=V", or "K" (the host's value) */
-	const char *cwd;		   /* -w, or process.cwd of the container's plan */
+	const struct host *host;          /* for the limits and "-e K" */
+	const struct strv *argv;          /* at least one word */
+	const struct strv *container_env; /* process.env of the container's plan: "K=V" */
+	const struct strv *env;           /* all -e: "K=V", or "K" (the host's value) */
+	const char *cwd;                  /* -w, or process.cwd of the container's plan */
 	bool tty;
-	uid_t uid_inside;		   /* of the container's map */
-	struct plan_caps caps;		   /* of the container's plan */
-	const struct strv *cap_add;	   /* "CAP_X"; may be NULL */
-	bool landlock_dev;		   /* of the container's plan */
+	uid_t uid_inside;           /* of the container's map */
+	struct plan_caps caps;      /* of the container's plan */
+	const struct strv *cap_add; /* "CAP_X"; may be NULL */
+	bool landlock_dev;          /* of the container's plan */
 	const struct plan_seccomp *seccomp;
 };
 

@@ -73,14 +73,14 @@ const char *host_getenv(const struct host *h, const char *name)
 	return NULL;
 }
 
-int host_probe(struct arena *a, const struct sysroot *root, const char *const *environ,
+int host_probe(struct arena *a, const struct sysroot *root, const char *const *env,
 	       struct host *ret, struct err *e)
 {
 	struct host h = { 0 };
 	int r = kernel_look(a, root, &h, e);
 
 	if (r == 0)
-		r = self_look(a, root, environ, &h, e);
+		r = self_look(a, root, env, &h, e);
 	if (r < 0)
 		return r;
 	ids_look(a, root, &h);

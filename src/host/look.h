@@ -29,8 +29,8 @@ const char *look_line(struct arena *a, const struct sysroot *root, const char *p
 const char *look_value(struct arena *a, const char *text, const char *key, char separator);
 
 /** self_look - ids, cwd, environment, limits, terminals (self.c) */
-int self_look(struct arena *a, const struct sysroot *root, const char *const *environ,
-	      struct host *h, struct err *e);
+int self_look(struct arena *a, const struct sysroot *root, const char *const *env, struct host *h,
+	      struct err *e);
 
 /** ids_look - names and home of h->uid and h->gid (ids.c) */
 void ids_look(struct arena *a, const struct sysroot *root, struct host *h);

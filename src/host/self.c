@@ -35,13 +35,13 @@ static const struct limit_name {
 	{ RLIMIT_RTTIME, "Max realtime timeout" },
 };
 
-static int self_look_real(struct arena *a, const char *const *environ, struct host *h)
+static int self_look_real(struct arena *a, const char *const *env, struct host *h)
 {
 	char cwd[PATH_MAX];
 
 	h->uid = geteuid();
 	h->gid = getegid();
-	h->environ = environ;
+	h->environ = env;
 	/* an unreachable directory is reported as "(unreachable)/..." */
 	if (getcwd(cwd, sizeof(cwd)) && cwd[0] == '/')
 		h->cwd = arena_strdup(a, cwd);
@@ -109,17 +109,17 @@ static int self_id(struct arena *a, const char *status, const char *key, uint32_
 /* NUL-separated text as an environment. */
 static const char *const *self_environ(struct arena *a, const char *text, size_t len)
 {
-	struct strv env = { 0 };
+	struct strv vars = { 0 };
 
 	for (size_t i = 0; i < len; i += strlen(text + i) + 1)
 		if (text[i])
-			strv_push(a, &env, text + i);
-	if (!env.v)
+			strv_push(a, &vars, text + i);
+	if (!vars.v)
 		return ARENA_ARRAY(a, const char *, 1);
-	return env.v;
+	return vars.v;
 }
 
-static int self_look_test(struct arena *a, const struct sysroot *root, const char *const *environ,
+static int self_look_test(struct arena *a, const struct sysroot *root, const char *const *env,
 			  struct host *h, struct err *e)
 {
 	_cleanup_fd_ int self = root_open(root->fd, "/proc/self", O_PATH | O_DIRECTORY, 0);
@@ -131,7 +131,7 @@ static int self_look_test(struct arena *a, const struct sysroot *root, const cha
 	if (look_text(a, root, "/proc/self/status", HOST_TEXT_MAX, &text, NULL) < 0 ||
 	    self_id(a, text, "Uid", &h->uid) < 0 || self_id(a, text, "Gid", &h->gid) < 0)
 		return err_set(e, EINVAL, "%s/proc/self/status: no lines Uid and Gid", root->label);
-	h->environ = environ;
+	h->environ = env;
 	if (look_text(a, root, "/proc/self/environ", HOST_ENVIRON_MAX, &text, &len) == 0)
 		h->environ = self_environ(a, text, len);
 	n = self < 0 ? -1 : readlinkat(self, "cwd", cwd, sizeof(cwd));
@@ -143,10 +143,10 @@ static int self_look_test(struct arena *a, const struct sysroot *root, const cha
 	return 0;
 }
 
-int self_look(struct arena *a, const struct sysroot *root, const char *const *environ,
-	      struct host *h, struct err *e)
+int self_look(struct arena *a, const struct sysroot *root, const char *const *env, struct host *h,
+	      struct err *e)
 {
 	if (look_is_real(root))
-		return self_look_real(a, environ, h);
-	return self_look_test(a, root, environ, h, e);
+		return self_look_real(a, env, h);
+	return self_look_test(a, root, env, h, e);
 }

@@ -39,7 +39,8 @@ void plan_op(struct builder *b, enum plan_phase phase, struct op op)
 	VEC_PUSH(b->a, l->v, l->n, l->cap, op);
 }
 
-static const char *plan_vprintf(struct builder *b, const char *fmt, va_list ap)
+static __attribute__((format(printf, 2, 0))) const char *plan_vprintf(struct builder *b,
+								      const char *fmt, va_list ap)
 {
 	char text[NOTE_MAX];
 
