@@ -77,29 +77,38 @@ static const char *choice_name(struct arena *a, const struct choice *c)
 	return c->names.n ? c->names.v[0] : arena_printf(a, "@%zu", c->position);
 }
 
-/* "a:1, b:2, @2 and 3 more" */
+/* "a:1, b:2, @2, ...": what belongs to one image is named once */
 static const char *choices_list(struct arena *a, const struct choice *c, size_t n)
 {
 	const char *list = "";
+	size_t shown = 0, k;
 
-	for (size_t i = 0; i < n && i < CHOOSE_NAMES_SHOWN; i++)
-		list = arena_printf(a, "%s%s%.120s", list, i ? ", " : "", choice_name(a, &c[i]));
-	if (n > CHOOSE_NAMES_SHOWN)
-		list = arena_printf(a, "%s and %zu more", list, n - CHOOSE_NAMES_SHOWN);
+	for (size_t i = 0; i < n; i++) {
+		for (k = 0; k < i && !choices_are_one(&c[k], &c[i]); k++)
+			;
+		if (k < i)
+			continue;
+		if (shown++ == CHOOSE_NAMES_SHOWN)
+			return arena_printf(a, "%s, ...", list);
+		list = arena_printf(a, "%s%s%.120s", list, *list ? ", " : "",
+				    choice_name(a, &c[i]));
+	}
 	return list;
 }
 
-/* How to say it, with the prefix of what this is and the first name as the example. */
-static void choose_hint(const struct image_source *s, const struct choice *c, struct err *e)
+/* The prefix that makes others read it as it was read now. */
+static const char *choose_prefix(const struct image_source *s)
 {
-	enum image_transport t = s->ref->transport;
-	const char *prefix = t == IMAGE_DOCKER_ARCHIVE  ? "docker-archive"
-			     : s->kind == SOURCE_LAYOUT ? "oci"
-			     : members_are_layout(s)    ? "oci-archive"
-							: "docker-archive";
+	if (s->kind == SOURCE_LAYOUT)
+		return "oci";
+	if (s->ref->transport != IMAGE_DOCKER_ARCHIVE && members_are_layout(s))
+		return "oci-archive";
+	return "docker-archive";
+}
 
-	err_hint(e, "gpurun %s:%s:%s", prefix, s->ref->path ? s->ref->path : "FILE",
-		 choice_name(s->a, c));
+void choose_hint(const struct image_source *s, const struct choice *c, struct err *e)
+{
+	err_hint(e, "gpurun %s:%s:%s", choose_prefix(s), s->label, choice_name(s->a, c));
 }
 
 static int choose_fail_none(const struct image_source *s, const struct choice *c, size_t n,

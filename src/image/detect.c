@@ -256,8 +256,10 @@ int image_open(struct arena *a, int fd, const struct image_ref *ref, int spool_d
 {
 	struct image_source *s = ARENA_NEW(a, struct image_source);
 	struct image_manifest m = { 0 };
-	int r;
+	int r = members_load(e);
 
+	if (r < 0)
+		return r;
 	s->a = a;
 	s->ref = ref;
 	s->label = ref->path ? ref->path : ref->text;

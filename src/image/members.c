@@ -7,6 +7,8 @@
  * header, so any number can be read, in any order, from one descriptor.
  */
 #include <errno.h>
+#include <iconv.h>
+#include <langinfo.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -41,10 +43,23 @@ struct archive_api {
 static const struct lib_func archive_funcs[] = { ARCHIVE_FUNCS(ENTRY) };
 static struct archive_api api;
 
+/*
+ * libarchive converts names of pax headers, and the C library reads its list of character sets
+ * when the first conversion is asked for: better now than inside the sandbox.
+ */
+static void charset_load(void)
+{
+	iconv_t c = iconv_open(nl_langinfo(CODESET), "UTF-8");
+
+	if (c != (iconv_t)-1)
+		iconv_close(c);
+}
+
 int members_load(struct err *e)
 {
 	if (api.archive_entry_hardlink)
 		return 0;
+	charset_load();
 	return lib_load("libarchive.so.13", "libarchive13", archive_funcs, ELEMENTS(archive_funcs),
 			&api, e);
 }
@@ -190,8 +205,6 @@ static bool name_is_telling(const char *name)
 					     "oci-layout",    "blobs",        "blobs/" };
 	const char *hex = str_after(name, "sha256:");
 
-	if (strlen(name) >= PATH_MAX || name_has_dotdot(name))
-		return false;
 	for (size_t i = 0; i < ELEMENTS(exact); i++)
 		if (str_eq(name, exact[i]))
 			return true;
@@ -273,8 +286,10 @@ static int index_entry(struct image_source *s, struct archive *ar, struct archiv
 
 	if (!*name)
 		return 1;
-	if (!name_is_telling(name))
-		return *all;
+	if (!name_is_telling(name) && !*all)
+		return 0;
+	if (strlen(name) >= PATH_MAX || name_has_dotdot(name))
+		return 1;
 	if (s->n_members >= ARCHIVE_MEMBERS_MAX)
 		return err_set(e, E2BIG, "%s: more than %d members", s->label, ARCHIVE_MEMBERS_MAX);
 	name = path_clean(s->a, name) + 1;
@@ -323,6 +338,9 @@ int members_peek(struct image_source *s, struct image_stream *st, struct err *e)
 		if (*name)
 			return name_is_telling(name);
 	}
+	if (r < 0 && !in.failed)
+		return err_set(e, EINVAL, "%s: not an image: what is compressed in it is no tar",
+			       s->label);
 	return r;
 }
 

@@ -61,13 +61,12 @@ static int index_read(struct image_source *s, const struct json **ret, struct er
  * An entry of index.json as one of the images to choose from.  Entries of one name, or without
  * one but with platforms, are the same image for several machines.
  */
-static void entry_choice(struct arena *a, const struct oci_desc *d, size_t position,
-			 struct choice *ret)
+static void entry_choice(struct arena *a, const struct oci_desc *d, struct choice *ret)
 {
 	const char *name = json_str(d->annotations, "io.containerd.image.name");
 	const char *ref = json_str(d->annotations, "org.opencontainers.image.ref.name");
 
-	*ret = (struct choice){ .key = d->digest, .position = position };
+	*ret = (struct choice){ .key = d->digest, .position = d->position };
 	if (name)
 		strv_push(a, &ret->names, name);
 	if (ref)
@@ -92,7 +91,8 @@ static int index_entries(struct image_source *s, const struct json *list, struct
 		if (oci_desc_is_attestation(&d[n]) ||
 		    (d[n].kind != OCI_MANIFEST && d[n].kind != OCI_INDEX))
 			continue;
-		entry_choice(s->a, &d[n], position, &c[n]);
+		d[n].position = position;
+		entry_choice(s->a, &d[n], &c[n]);
 		n++;
 	}
 	*ret_n = n;

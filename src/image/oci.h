@@ -21,6 +21,7 @@ struct oci_desc {
 	const char *digest; /* hex */
 	const char *data;   /* base64 of the blob, or NULL */
 	int64_t size;
+	size_t position;                           /* in index.json */
 	const struct json *platform, *annotations; /* or NULL */
 };
 
@@ -47,7 +48,7 @@ int oci_check_type(const struct json *doc, enum oci_kind kind, const char *type,
  */
 int oci_platform_rank(const struct oci_desc *d, const char *arch);
 
-/** oci_find_manifest - through nested indexes to the manifest for @arch */
+/** oci_find_manifest - from entries of index.json through nested indexes to the one for @arch */
 int oci_find_manifest(struct image_source *s, const struct oci_desc *top, size_t n,
 		      const char *arch, const struct oci_desc **ret, struct err *e);
 

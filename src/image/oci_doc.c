@@ -162,8 +162,8 @@ int oci_check_type(const struct json *doc, enum oci_kind kind, const char *type,
 	if (json_get(doc, "manifests") && (json_get(doc, "layers") || json_get(doc, "config")))
 		return err_set(e, EINVAL, "%s: an index and a manifest at once", what);
 	if (own && (type ? !str_eq(own, type) : oci_kind(own) != kind))
-		return err_set(e, EINVAL, "%s: its mediaType is %.100s, not that of its descriptor",
-			       what, own);
+		return err_set(e, EINVAL, "%s: calls itself %.100s, which it must not be", what,
+			       own);
 	return 0;
 }
 

@@ -46,13 +46,14 @@ int oci_platform_rank(const struct oci_desc *d, const char *arch)
 struct search {
 	struct image_source *s;
 	const char *arch;
-	size_t seen;          /* descriptors looked at */
-	struct strv indexes;  /* digests of indexes that were read */
-	const char *others;   /* platforms that are there, for the message */
-	struct oci_desc best; /* valid when found */
-	bool found;
+	const struct oci_desc *top;      /* the entry of index.json that is looked into */
+	size_t seen;                     /* descriptors looked at */
+	struct strv indexes;             /* digests of indexes that were read */
+	const char *others;              /* platforms that are there, for the message */
+	const struct oci_desc *best_top; /* the entry above @best; NULL: nothing found */
+	struct oci_desc best;
 	int rank;
-	size_t top, best_top; /* the entry of index.json above it */
+	bool ambiguous; /* another entry has one that is as good */
 };
 
 /* Of equal platform, zstd is preferred: it unpacks faster. */
@@ -75,29 +76,25 @@ static void search_note_other(struct search *f, const struct oci_desc *d)
 }
 
 /* The first of the best wins; across entries of index.json that would be a guess. */
-static int search_take(struct search *f, const struct oci_desc *d, struct err *e)
+static void search_take(struct search *f, const struct oci_desc *d)
 {
 	int rank = search_rank(f, d);
 
 	if (rank < 0) {
 		search_note_other(f, d);
-		return 0;
+		return;
 	}
-	if (f->found && rank == f->rank && f->top != f->best_top &&
-	    !str_eq(d->digest, f->best.digest)) {
-		err_set(e, EINVAL, "%s: holds several images for linux/%s under one name",
-			f->s->label, f->arch);
-		err_hint(e, "name one by its position in index.json, as in %s:@%zu", f->s->label,
-			 f->best_top);
-		return -EINVAL;
+	if (f->best_top && rank > f->rank)
+		return;
+	if (f->best_top && rank == f->rank) {
+		if (f->top != f->best_top && !str_eq(d->digest, f->best.digest))
+			f->ambiguous = true;
+		return;
 	}
-	if (f->found && rank >= f->rank)
-		return 0;
-	f->found = true;
 	f->best = *d;
-	f->rank = rank;
 	f->best_top = f->top;
-	return 0;
+	f->rank = rank;
+	f->ambiguous = false;
 }
 
 /* Has this index been read?  If not, it has been now. */
@@ -150,7 +147,7 @@ static int search_desc(struct search *f, const struct oci_desc *d, int depth, st
 	if (oci_desc_is_attestation(d))
 		return 0;
 	if (d->kind == OCI_MANIFEST)
-		return search_take(f, d, e);
+		search_take(f, d);
 	if (d->kind != OCI_INDEX)
 		return 0;
 	/* an index for another platform may well be there without its blob */
@@ -161,6 +158,27 @@ static int search_desc(struct search *f, const struct oci_desc *d, int depth, st
 	return search_index(f, d, depth + 1, e);
 }
 
+static int search_result(struct search *f, const struct oci_desc **ret, struct err *e)
+{
+	struct choice first = { 0 };
+
+	if (!f->best_top && f->others)
+		return err_set(e, ENOTSUP, "%s: no image for linux/%s; it holds %s", f->s->label,
+			       f->arch, f->others);
+	if (!f->best_top)
+		return err_set(e, EINVAL, "%s: holds no image", f->s->label);
+	if (f->ambiguous) {
+		first.position = f->best_top->position;
+		err_set(e, EINVAL,
+			"%s: holds several images for linux/%s, name one by its position",
+			f->s->label, f->arch);
+		choose_hint(f->s, &first, e);
+		return -EINVAL;
+	}
+	*ret = &f->best;
+	return 0;
+}
+
 int oci_find_manifest(struct image_source *s, const struct oci_desc *top, size_t n,
 		      const char *arch, const struct oci_desc **ret, struct err *e)
 {
@@ -169,16 +187,11 @@ int oci_find_manifest(struct image_source *s, const struct oci_desc *top, size_t
 
 	f->s = s;
 	f->arch = arch;
-	for (f->top = 0; f->top < n; f->top++) {
-		r = search_desc(f, &top[f->top], 0, e);
+	for (size_t i = 0; i < n; i++) {
+		f->top = &top[i];
+		r = search_desc(f, &top[i], 0, e);
 		if (r < 0)
 			return r;
 	}
-	if (!f->found && f->others)
-		return err_set(e, ENOTSUP, "%s: no image for linux/%s; it holds %s", s->label, arch,
-			       f->others);
-	if (!f->found)
-		return err_set(e, EINVAL, "%s: holds no image", s->label);
-	*ret = &f->best;
-	return 0;
+	return search_result(f, ret, e);
 }

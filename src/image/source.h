@@ -76,7 +76,7 @@ bool head_is_tar(const uint8_t *p, size_t n);
 
 /**
  * members_index - read the headers of the uncompressed archive into s->members
- * @all: read on behind names that do not belong to an archive of images
+ * @all: it has been called one: take members of any name, not only of telling ones
  * Return: 1 when it is an archive of images, 0 for any other tar, -errno
  */
 int members_index(struct image_source *s, bool all, struct err *e);
@@ -165,6 +165,9 @@ struct choice {
 
 /** choose_by_tag - mark the choices that s->ref->tag (or its absence) means */
 int choose_by_tag(struct image_source *s, struct choice *c, size_t n, struct err *e);
+
+/** choose_hint - say how this one is named */
+void choose_hint(const struct image_source *s, const struct choice *c, struct err *e);
 
 int sha256_load(struct err *e);
 

@@ -98,8 +98,8 @@ int image_layer_open(struct image_source *s, const struct image_layer *l, struct
 		return r;
 	st->layer = l;
 	if (l->size >= 0 && st->blob.size != l->size)
-		r = err_set(e, EINVAL, "%s: %s has %jd bytes, its descriptor says %jd", s->label,
-			    l->blob, (intmax_t)st->blob.size, (intmax_t)l->size);
+		r = err_set(e, EINVAL, "%s: has %jd bytes, its descriptor says %jd",
+			    st->decoder.label, (intmax_t)st->blob.size, (intmax_t)l->size);
 	else
 		r = layer_hashes(st, e);
 	if (r < 0) {
@@ -136,8 +136,8 @@ static int digest_compare(const struct image_stream *st, const char *what, const
 {
 	if (!want || str_eq(want, have))
 		return 0;
-	return err_set(e, EINVAL, "%s: %s: the %s is sha256:%s, not sha256:%s", st->s->label,
-		       st->layer->blob ? st->layer->blob : "the layer", what, have, want);
+	return err_set(e, EINVAL, "%s: the %s is sha256:%s, not sha256:%s", st->decoder.label, what,
+		       have, want);
 }
 
 int image_layer_finish(struct image_stream *st, char ret_diff_id[IMAGE_ID_HEX + 1], struct err *e)
