@@ -99,10 +99,15 @@ $(BUILD)/unit/%.o: tests/unit/%.c $(BUILD)/flags.stamp
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(CPPFLAGS) -Itests/helpers $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(BUILD)/unit/%: $(BUILD)/unit/%.o $(LIBOBJ)
+# Tests take what they need of everything but main.
+$(BUILD)/libgpurun.a: $(LIBOBJ)
+	@rm -f $@
+	$(call say,AR)ar rcs $@ $^
+
+$(BUILD)/unit/%: $(BUILD)/unit/%.o $(BUILD)/libgpurun.a
 	$(call say,LINK)$(CC) $(ALL_LDFLAGS) -o $@ $^ -ldl
 
-$(BUILD)/fuzzers/%: tests/fuzz/%.c $(LIBOBJ)
+$(BUILD)/fuzzers/%: tests/fuzz/%.c $(BUILD)/libgpurun.a
 	@mkdir -p $(@D)
 	$(call say,FUZZ)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -fsanitize=fuzzer -o $@ $^ -ldl
 .SECONDARY: $(UNIT:=.o)
