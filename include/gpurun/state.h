@@ -23,13 +23,13 @@
 
 struct state {
 	char id[STATE_ID_LEN + 1]; /* hex */
-	const char *name;	   /* label or "" */
-	const char *image;	   /* as typed */
-	const char *command;	   /* argv joined, for people */
+	const char *name;          /* label or "" */
+	const char *image;         /* as typed */
+	const char *command;       /* argv joined, for people */
 	pid_t launcher, payload;   /* in the caller's PID namespace */
-	uint64_t payload_start;	   /* field 22 of /proc/PID/stat: guards against pid reuse */
-	int64_t created;	   /* seconds since the epoch */
-	const char *plan;	   /* JSON text, only from state_find */
+	uint64_t payload_start;    /* field 22 of /proc/PID/stat: guards against pid reuse */
+	int64_t created;           /* seconds since the epoch */
+	const char *plan;          /* JSON text, only from state_find */
 };
 
 /** state_dir - find or make it (0700, ours, no link) and its mnt/; the path in the arena */
@@ -49,8 +49,7 @@ int state_publish(int fd, const struct state *st, const char *plan_json);
 void state_end(const char *dir, const struct state *st, int fd);
 
 /** state_list - the living ones, oldest first */
-int state_list(struct arena *a, const char *dir, struct state **ret, size_t *ret_n,
-	       struct err *e);
+int state_list(struct arena *a, const char *dir, struct state **ret, size_t *ret_n, struct err *e);
 
 /**
  * state_find - one living container by id, unique id prefix or name

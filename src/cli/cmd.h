@@ -57,6 +57,18 @@ const char *cmd_nearest(const char *name);
 /** cmd_help_print - --help of one verb on stdout */
 int cmd_help_print(struct arena *a, const struct cmd *c, struct err *e);
 
+/* ---- ask.c ------------------------------------------------------------------------------ */
+
+/** cmd_choose - the verb of a command line; @ret_words: what is behind it */
+const struct cmd *cmd_choose(const char *const *argv, const char *const **ret_words,
+			     bool *ret_left_out);
+
+/**
+ * cmd_ask - fill in->ask from the configuration and the words behind the verb
+ * On failure the members that shape our own messages (--quiet, --log-format) are there.
+ */
+int cmd_ask(const struct cmd_in *in, struct err *e);
+
 /* ---- places.c --------------------------------------------------------------------------- */
 
 /** place_cwd - the caller's directory, or NULL when it is gone */

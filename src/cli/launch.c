@@ -20,10 +20,29 @@
 
 /* ---- the host --------------------------------------------------------------------------- */
 
+/* A name that two containers carry would be of no use to exec and kill. */
+static int check_name(const struct launch *l, struct err *e)
+{
+	const char *name = l->q->name;
+	struct state *v = NULL;
+	size_t n = 0;
+	int r = name ? state_list(l->a, l->host.state_dir, &v, &n, e) : 0;
+
+	for (size_t i = 0; r >= 0 && i < n; i++) {
+		if (!str_eq(v[i].name, name))
+			continue;
+		err_set(e, EEXIST, "--name %s: a container of that name runs already", name);
+		err_hint(e, "gpurun kill %s", name);
+		return -EEXIST;
+	}
+	return r;
+}
+
 /* A test's host has a state directory of that host: nothing is made for it. */
 static int look_state(struct launch *l, struct err *e)
 {
 	const char *xdg = host_getenv(&l->host, "XDG_RUNTIME_DIR");
+	int r;
 
 	if (l->q->sysroot) {
 		l->host.state_dir = xdg ? path_join(l->a, xdg, "gpurun")
@@ -34,7 +53,8 @@ static int look_state(struct launch *l, struct err *e)
 		l->host.state_dir = state_dir_name(l->a, xdg, geteuid());
 		return 0;
 	}
-	return place_state(l->a, &l->host.state_dir, e);
+	r = place_state(l->a, &l->host.state_dir, e);
+	return r < 0 ? r : check_name(l, e);
 }
 
 int launch_look(struct launch *l, struct err *e)

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The records of running containers: reserved, published, found, swept.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <gpurun/state.h>
+
+#include "tap.h"
+
+#define PLAN "{\n  \"process\": {\"argv\": [\"a}b\", \",\\n\\\"plan\\\":\"]}\n}\n"
+
+static struct arena *arena;
+static struct err err;
+static const char *dir;
+
+static struct state begin(const char *name, int *fd)
+{
+	struct state st = { .name = name,
+			    .image = "im\"age.tar",
+			    .command = "sh -c \"x\n\"",
+			    .launcher = getpid(),
+			    .payload = 4242,
+			    .payload_start = 77 };
+
+	memset(&err, 0, sizeof(err));
+	*fd = -1;
+	is_int(state_begin(arena, dir, &st, fd, &err), 0, "reserve for '%s': %s", name, err.msg);
+	return st;
+}
+
+static size_t count(void)
+{
+	struct state *v = NULL;
+	size_t n = 99;
+
+	return state_list(arena, dir, &v, &n, NULL) < 0 ? 99 : n;
+}
+
+static void test_life(void)
+{
+	struct state found = { 0 }, st;
+	int fd;
+
+	is_int((int)count(), 0, "nothing at first");
+	st = begin("one", &fd);
+	is_int((int)strlen(st.id), STATE_ID_LEN, "an id");
+	is_int((int)count(), 0, "reserved, but not published: not listed");
+	is_int(state_publish(fd, &st, PLAN), 0, "publish");
+	is_int((int)count(), 1, "now it is");
+	is_int(state_find(arena, dir, "one", &found, &err), 0, "found by name");
+	is_str(found.id, st.id, "the id");
+	is_str(found.image, st.image, "the image, a quote in it");
+	is_str(found.command, st.command, "the command, a newline in it");
+	ok(found.launcher == getpid() && found.payload == 4242 && found.payload_start == 77,
+	   "pids and start time");
+	ok(found.created > 1500000000, "the time");
+	is_str(found.plan, PLAN, "the plan, byte by byte");
+	is_int(state_find(arena, dir, st.id, &found, &err), 0, "found by id");
+	st.id[5] = '\0';
+	is_int(state_find(arena, dir, st.id, &found, &err), 0, "found by the beginning of the id");
+	state_end(dir, &found, fd);
+	is_int((int)count(), 0, "gone");
+	memset(&err, 0, sizeof(err));
+	is_int(state_find(arena, dir, "one", &found, &err), -ENOENT, "not found any more");
+	is_int((int)err.topic, ERR_TOPIC_NOT_FOUND, "the topic");
+	ok(err.msg[0] && err.hint[0], "message and hint: %s", err.msg);
+	is_int(state_find(arena, dir, "", &found, &err), -ENOENT, "nothing is found by no name");
+}
+
+static void test_two(void)
+{
+	struct state a, b, found = { 0 }, *v = NULL;
+	int fa, fb;
+	size_t n = 0;
+
+	a = begin("same", &fa);
+	b = begin("same", &fb);
+	ok(strcmp(a.id, b.id) != 0, "two ids");
+	b.created = a.created - 5;
+	ok(state_publish(fa, &a, PLAN) == 0 && state_publish(fb, &b, NULL) == 0, "two records");
+	ok(state_list(arena, dir, &v, &n, NULL) == 0 && n == 2, "both are listed");
+	ok(n == 2 && strcmp(v[0].id, b.id) == 0, "the oldest first");
+	memset(&err, 0, sizeof(err));
+	is_int(state_find(arena, dir, "same", &found, &err), -ENOTUNIQ, "a name that two carry");
+	ok(strstr(err.msg, "2 running") != NULL, "its message: %s", err.msg);
+	is_int(state_find(arena, dir, b.id, &found, &err), 0, "the id is exact");
+	state_end(dir, &a, fa);
+	is_int(state_find(arena, dir, "same", &found, &err), 0, "one is left");
+	is_str(found.plan, "null", "a record without a plan");
+	state_end(dir, &b, fb);
+}
+
+/* A launcher that dies without a word. */
+static void test_dead(void)
+{
+	struct state st;
+	int fd;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		struct state mine = { .name = "dead",
+				      .image = "",
+				      .command = "",
+				      .launcher = getpid(),
+				      .payload = getpid() };
+
+		if (state_begin(arena, dir, &mine, &fd, NULL) < 0)
+			_exit(1);
+		_exit(state_publish(fd, &mine, PLAN) < 0);
+	}
+	waitpid(pid, NULL, 0);
+	is_int((int)count(), 0, "a dead launcher's record is not listed");
+	st = begin("x", &fd);
+	state_end(dir, &st, fd);
+	is_int(system(arena_printf(arena, "test \"$(ls %s)\" = mnt", dir)), 0, "and swept away");
+}
+
+static void write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		diag("%s: not written", path);
+	close(fd);
+}
+
+static void test_foreign(void)
+{
+	const char *other = arena_printf(arena, "%s/README", dir);
+	const char *broken = arena_printf(arena, "%s/0123456789ab", dir);
+	struct state st;
+	int fd;
+
+	write_file(other, "x");
+	write_file(broken, "{\"id\"");
+	st = begin("x", &fd);
+	ok(access(other, F_OK) == 0, "a file that is no record is left alone");
+	ok(access(broken, F_OK) < 0, "an unlocked record is removed, whatever it holds");
+	if (ftruncate(fd, 0) == 0 && pwrite(fd, "{}\n", 3, 0) == 3)
+		is_int((int)count(), 0, "a living record that cannot be read is not listed");
+	state_end(dir, &st, fd);
+	unlink(other);
+}
+
+/* Many launchers at once, each of which sweeps: no living record is lost. */
+static void test_crowd(void)
+{
+	int lost = 0, status;
+
+	for (int i = 0; i < 8; i++) {
+		if (fork() != 0)
+			continue;
+		for (int k = 0; k < 50; k++) {
+			_cleanup_arena_ struct arena *a = arena_new(0);
+			struct state found = { 0 }, st = { .name = "",
+							   .image = "",
+							   .command = "",
+							   .launcher = getpid(),
+							   .payload = 1 };
+			int fd;
+
+			if (state_begin(a, dir, &st, &fd, NULL) < 0 ||
+			    state_publish(fd, &st, NULL) < 0 ||
+			    state_find(a, dir, st.id, &found, NULL) < 0)
+				_exit(1);
+			state_end(dir, &st, fd);
+		}
+		_exit(0);
+	}
+	while (wait(&status) > 0)
+		lost += status != 0;
+	is_int(lost, 0, "eight launchers, fifty containers each: none is lost");
+	is_int((int)count(), 0, "and nothing is left");
+}
+
+static void test_directory(const char *base)
+{
+	const char *link = arena_printf(arena, "%s/link", base);
+	const char *fallback = state_dir_name(arena, NULL, getuid());
+	const char *got = NULL;
+	struct stat st;
+	bool was_there = stat(fallback, &st) == 0;
+
+	is_str(state_dir_name(arena, base, getuid()), dir, "its name, without making it");
+	is_int(state_dir(arena, base, getuid(), &got, &err), 0, "made: %s", err.msg);
+	is_str(got, dir, "below the runtime directory");
+	ok(stat(dir, &st) == 0 && (st.st_mode & 07777) == 0700, "mode 0700");
+	ok(stat(arena_printf(arena, "%s/mnt", dir), &st) == 0 && (st.st_mode & 07777) == 0700,
+	   "mnt/ too");
+	is_int(state_dir(arena, base, getuid(), &got, &err), 0, "a second time");
+	ok(strcmp(state_dir_name(arena, "rel", getuid()), "rel/gpurun") != 0,
+	   "a relative runtime directory is not used");
+	ok(strncmp(state_dir_name(arena, base, getuid() + 1), base, strlen(base)) != 0,
+	   "nor another user's");
+
+	chmod(dir, 0755);
+	is_int(state_dir(arena, base, getuid(), &got, &err), 0, "others can look in: %s", err.msg);
+	ok(strcmp(got, dir) != 0, "another place is taken");
+	chmod(dir, 0700);
+
+	mkdir(link, 0700);
+	if (symlink(dir, arena_printf(arena, "%s/gpurun", link)) == 0) {
+		is_int(state_dir(arena, link, getuid(), &got, &err), 0, "a link stands there");
+		ok(strncmp(got, link, strlen(link)) != 0, "it is not followed");
+	}
+	unlink(arena_printf(arena, "%s/gpurun", link));
+	rmdir(link);
+	if (!was_there) {
+		rmdir(arena_printf(arena, "%s/mnt", fallback));
+		rmdir(fallback);
+	}
+}
+
+int main(void)
+{
+	char base[] = "/tmp/t_state.XXXXXX";
+
+	umask(022);
+	arena = arena_new(0);
+	if (!mkdtemp(base)) {
+		ok(false, "a temporary directory");
+		return done_testing();
+	}
+	dir = arena_printf(arena, "%s/gpurun", base);
+	test_directory(base);
+	test_life();
+	test_two();
+	test_dead();
+	test_foreign();
+	test_crowd();
+	is_int(rmdir(arena_printf(arena, "%s/mnt", dir)) | rmdir(dir) | rmdir(base), 0,
+	       "the directory is empty at the end");
+	arena_free(arena);
+	return done_testing();
+}
