@@ -110,7 +110,7 @@ static int decoder_fail(const struct decoder *d, int r, struct err *e)
 /* One call of the library; the number of bytes that came out, or -errno. */
 static ssize_t decoder_step(struct decoder *d, struct err *e)
 {
-	size_t had = d->io.n_in, got;
+	size_t had, got;
 	int r = 0;
 
 	if (!d->pending)

@@ -170,7 +170,7 @@ int docker_open(struct image_source *s, const char *arch, struct image_manifest 
 	r = choose_by_tag(s, c, doc->count, e);
 	if (r < 0)
 		return r;
-	for (i = 0, image = doc->child; !c[i].chosen; i++)
+	for (i = 0, image = doc->child; image && !c[i].chosen; i++)
 		image = image->next;
 	m.name = c[i].name;
 	r = docker_image(s, image, arch, &m, e);

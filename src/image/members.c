@@ -316,7 +316,7 @@ int members_index(struct image_source *s, bool all, struct err *e)
 		go = index_entry(s, ar, entry, &all, e);
 	if (r < 0 || go < 0)
 		return r < 0 ? r : go;
-	if (go == 0)
+	if (go == 0 || s->n_members == 0)
 		return 0;
 	qsort(s->members, s->n_members, sizeof(*s->members), member_compare);
 	return member_by_name(s, "manifest.json") || member_by_name(s, "index.json");

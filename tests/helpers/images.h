@@ -3,7 +3,7 @@
  * images.h - images made in memory, for the unit tests of image/.
  *
  * A "struct files" is a list of names and contents; it becomes a tar in a memfd, or a directory.
- * Memory is given back by the end of the test.
+ * Everything lives in one arena until the test ends.
  */
 #ifndef GPURUN_TEST_IMAGES_H
 #define GPURUN_TEST_IMAGES_H
@@ -27,7 +27,7 @@
 
 struct bytes {
 	uint8_t *p;
-	size_t n;
+	size_t n, cap;
 };
 
 static UNUSED void die(const char *what)
@@ -36,15 +36,31 @@ static UNUSED void die(const char *what)
 	exit(99);
 }
 
+static UNUSED struct arena *images_arena(void)
+{
+	static struct arena *a;
+
+	if (!a)
+		a = arena_new(1U << 30);
+	return a;
+}
+
 static UNUSED void bytes_add(struct bytes *b, const void *p, size_t n)
 {
-	b->p = realloc(b->p, b->n + n + 1);
-	if (!b->p)
-		die("realloc");
+	if (b->n + n + 1 > b->cap) {
+		b->cap = 2 * (b->n + n + 1);
+		b->p = arena_grow(images_arena(), b->p, b->n, b->cap, 1);
+	}
 	if (n)
 		memcpy(b->p + b->n, p, n);
 	b->n += n;
 	b->p[b->n] = 0;
+}
+
+/* @n bytes of zero */
+static UNUSED struct bytes bytes_zero(size_t n)
+{
+	return (struct bytes){ .p = arena_alloc(images_arena(), n + 1), .n = n };
 }
 
 static UNUSED struct bytes bytes_of(const char *text)
@@ -57,23 +73,27 @@ static UNUSED struct bytes bytes_of(const char *text)
 
 static UNUSED __attribute__((format(printf, 1, 2))) char *text_of(const char *fmt, ...)
 {
-	char *s = NULL;
-	va_list ap;
+	va_list ap, again;
+	char *text;
+	int n;
 
 	va_start(ap, fmt);
-	if (vasprintf(&s, fmt, ap) < 0)
-		die("vasprintf");
+	va_copy(again, ap);
+	n = vsnprintf(NULL, 0, fmt, ap);
+	text = arena_alloc(images_arena(), (size_t)n + 1);
+	vsnprintf(text, (size_t)n + 1, fmt, again);
+	va_end(again);
 	va_end(ap);
-	return s;
+	return text;
 }
 
 static UNUSED const char *digest_of(struct bytes b)
 {
 	struct err e = { 0 };
 	struct sha256 *h = sha256_new(&e);
-	char *hex = calloc(1, IMAGE_ID_HEX + 1);
+	char *hex = arena_alloc(images_arena(), IMAGE_ID_HEX + 1);
 
-	if (!h || !hex)
+	if (!h)
 		die(e.msg);
 	sha256_update(h, b.p, b.n);
 	sha256_hex(h, hex);
@@ -247,7 +267,7 @@ static UNUSED void files_write(const struct files *fs, const char *dir)
 static UNUSED struct bytes filter(const char *command, struct bytes in)
 {
 	int from = bytes_fd(in), to = memfd_create("out", 0);
-	struct bytes out = { 0 };
+	struct bytes out;
 	struct stat st;
 
 	lseek(from, 0, SEEK_SET);
@@ -255,9 +275,8 @@ static UNUSED struct bytes filter(const char *command, struct bytes in)
 		diag("%s failed", command);
 	if (fstat(to, &st) < 0)
 		die("fstat");
-	out.p = calloc(1, (size_t)st.st_size + 1);
-	out.n = (size_t)st.st_size;
-	if (!out.p || pread(to, out.p, out.n, 0) != (ssize_t)out.n)
+	out = bytes_zero((size_t)st.st_size);
+	if (pread(to, out.p, out.n, 0) != (ssize_t)out.n)
 		die("pread");
 	close(from);
 	close(to);

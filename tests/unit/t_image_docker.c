@@ -300,7 +300,7 @@ static const struct {
 static void test_bad(void)
 {
 	static struct files fs;
-	struct bytes large = { 0 };
+	struct bytes large = bytes_zero((4U << 20) + 1);
 	struct opened o;
 	char *many;
 
@@ -318,8 +318,6 @@ static void test_bad(void)
 	fs.n = 0;
 	files_add(&fs, "manifest.json", bytes_of(text_of("%s\"a\"]}]", many)));
 	refused(files_tar(&fs, ""), "", E2BIG, "129 layers", "too many layers");
-	large.n = (4U << 20) + 1;
-	large.p = calloc(1, large.n);
 	fs.n = 0;
 	files_add(&fs, "manifest.json", large);
 	refused(files_tar(&fs, ""), "", EFBIG, "larger than", "a manifest of more than 4 MiB");

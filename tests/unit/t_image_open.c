@@ -105,7 +105,7 @@ static void test_foreign(void)
 	struct opened o;
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct bytes b = { .p = calloc(1, 4096), .n = 4096 };
+		struct bytes b = bytes_zero(4096);
 
 		memcpy(b.p + cases[i].offset, cases[i].magic, strlen(cases[i].magic));
 		refused(b, "", cases[i].code, cases[i].text, cases[i].text);
@@ -193,7 +193,7 @@ static void test_spool(void)
 /* The file gets shorter under our hands. */
 static void test_shrink(void)
 {
-	struct bytes tar = { 0 }, data = { .p = calloc(1, 3 << 20), .n = 3 << 20 };
+	struct bytes tar = { 0 }, data = bytes_zero(3 << 20);
 	struct image_stream *st;
 	struct opened o;
 	const void *block;
