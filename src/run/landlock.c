@@ -6,6 +6,10 @@
  * the user binds somewhere opens, but its GPUs do not answer.  Only ioctl on devices is handled
  * (LANDLOCK_ACCESS_FS_IOCTL_DEV, Linux 6.10, ABI 5); files are not our business here.
  * Any ruleset forbids mount(2) for good: that is why this is one of the last steps.
+ *
+ * One right is denied by every ruleset, handled or not: to rename or link a file into another
+ * directory (LANDLOCK_ACCESS_FS_REFER; the symptom is EXDEV in apt, git, pip).  It is given back
+ * for the whole tree; into /dev, where a file would gain a right, it stays refused.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +23,9 @@
 
 #include "child.h"
 
-#define ACCESS_IOCTL_DEV (1ULL << 15) /* newer than our floor's <linux/landlock.h> */
+/* newer than our floor's <linux/landlock.h> */
+#define ACCESS_REFER     (1ULL << 13)
+#define ACCESS_IOCTL_DEV (1ULL << 15)
 
 /* In a container that runs already: its /dev, if that is the tmpfs that we made. */
 static int dev_find(struct child *c, struct err *e)
@@ -39,9 +45,9 @@ static int dev_find(struct child *c, struct err *e)
 	return 0;
 }
 
-static int rule_add(int ruleset, int fd, const char *what, struct err *e)
+static int rule_add(int ruleset, uint64_t access, int fd, const char *what, struct err *e)
 {
-	int r = sys_landlock_add_path(ruleset, ACCESS_IOCTL_DEV, fd);
+	int r = sys_landlock_add_path(ruleset, access, fd);
 
 	return r < 0 ? err_sys(e, -r, "%s", what) : 0;
 }
@@ -63,7 +69,7 @@ static int rules_for_nodes(struct child *c, int ruleset, struct err *e)
 			continue;
 		if (fd < 0)
 			return op_error(op, errno, e);
-		r = rule_add(ruleset, fd, op->dst, e);
+		r = rule_add(ruleset, ACCESS_IOCTL_DEV, fd, op->dst, e);
 		if (r < 0)
 			return r;
 	}
@@ -72,8 +78,8 @@ static int rules_for_nodes(struct child *c, int ruleset, struct err *e)
 
 int step_landlock(struct child *c, struct err *e)
 {
-	static const uint64_t handled = ACCESS_IOCTL_DEV;
-	_cleanup_fd_ int ruleset = -1;
+	static const uint64_t handled = ACCESS_IOCTL_DEV | ACCESS_REFER;
+	_cleanup_fd_ int ruleset = -1, root = -1;
 	int r;
 
 	if (!c->plan->process.landlock_dev)
@@ -84,7 +90,12 @@ int step_landlock(struct child *c, struct err *e)
 	ruleset = sys_landlock_create_ruleset(&handled, sizeof(handled));
 	if (ruleset < 0)
 		return err_sys(e, -ruleset, "ruleset");
-	r = rule_add(ruleset, c->dev, "/dev", e);
+	root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return err_sys(e, errno, "/");
+	r = rule_add(ruleset, ACCESS_REFER, root, "/", e);
+	if (r == 0)
+		r = rule_add(ruleset, ACCESS_IOCTL_DEV, c->dev, "/dev", e);
 	if (r == 0)
 		r = rules_for_nodes(c, ruleset, e);
 	if (r < 0)

@@ -203,6 +203,28 @@ static void test_ops(void)
 	is_int(run(p, &e), 125, "no device at all");
 }
 
+/* The device list must not cost what every Landlock ruleset takes away unless it is given back. */
+static void test_landlock(void)
+{
+	struct plan *p;
+	struct err e;
+
+	if (sys_landlock_abi() < 5) {
+		skip("Landlock knows no ioctl on devices here");
+		return;
+	}
+	p = plan_new("mkdir /a /b && echo x >/a/f && mv /a/f /b/g && ln /b/g /a/h && mv /b /a/b");
+	p->process.landlock_dev = true;
+	is_int(run(p, &e), 0, "renames and links between directories (%s)", e.msg);
+	p = plan_new("stty -F /dev/null -a 2>&1 | "
+		     "grep -q 'Inappropriate ioctl' && stty -F /other -a 2>&1 | "
+		     "grep -q 'Permission denied'");
+	p->process.landlock_dev = true;
+	add(p, (struct op){ .kind = OP_BIND, .src = "/dev/null", .dst = "/other" });
+	is_int(run(p, &e), 0, "ioctl on a node of /dev, and not on one bound elsewhere (%s)",
+	       e.msg);
+}
+
 static void test_limits(void)
 {
 	static struct plan_rlimit l = { .resource = RLIMIT_NOFILE,
@@ -290,6 +312,7 @@ int main(void)
 	test_isolation();
 	test_links();
 	test_ops();
+	test_landlock();
 	test_limits();
 	test_exec();
 	(void)system(arena_printf(arena, "rm -rf %s", dir));
