@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * images.c - records of images, and the names that point to them.
+ */
+#include "store_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <gpurun/fd.h>
+#include <gpurun/str.h>
+
+#include "dirents.h"
+
+#define ID_PREFIX_MIN 4
+
+/* How people shorten names; the first that the store knows counts. */
+static const struct {
+	const char *before, *after;
+} name_forms[] = {
+	{ "", "" },
+	{ "", ":latest" },
+	{ "docker.io/", "" },
+	{ "docker.io/", ":latest" },
+	{ "docker.io/library/", "" },
+	{ "docker.io/library/", ":latest" },
+	{ "localhost/", "" },
+	{ "localhost/", ":latest" },
+};
+
+/* ---- names as file names ---------------------------------------------------------------- */
+
+static const char hex_digits[] = "0123456789ABCDEF";
+
+static bool name_char_plain(const char *name, const char *p)
+{
+	return *p != '/' && *p != '%' && (*p != '.' || p != name);
+}
+
+const char *name_encode(struct arena *a, const char *name)
+{
+	char *out = arena_alloc(a, strlen(name) * 3 + 1);
+	size_t n = 0;
+
+	for (const char *p = name; *p; p++) {
+		unsigned char c = (unsigned char)*p;
+
+		if (name_char_plain(name, p)) {
+			out[n++] = *p;
+		} else {
+			out[n++] = '%';
+			out[n++] = hex_digits[c >> 4];
+			out[n++] = hex_digits[c & 15];
+		}
+	}
+	return n > 0 && n <= NAME_MAX ? out : NULL;
+}
+
+/* 0..15, or -1 */
+static int hex_value(char c)
+{
+	const char *p = c ? strchr(hex_digits, c) : NULL;
+
+	return p ? (int)(p - hex_digits) : -1;
+}
+
+const char *name_decode(struct arena *a, const char *file)
+{
+	char *out = arena_alloc(a, strlen(file) + 1);
+	size_t n = 0;
+
+	for (const char *p = file; *p; p++) {
+		int high = *p == '%' ? hex_value(p[1]) : -1;
+		int low = high >= 0 ? hex_value(p[2]) : -1;
+
+		if (low >= 0) {
+			out[n++] = (char)(high * 16 + low);
+			p += 2;
+		} else {
+			out[n++] = *p;
+		}
+	}
+	return out;
+}
+
+/* ---- symbolic links to records ---------------------------------------------------------- */
+
+int link_point(int dirfd, const char *name, const char *target)
+{
+	char tmp[64];
+
+	(void)snprintf(tmp, sizeof(tmp), ".new.%d", (int)getpid());
+	(void)unlinkat(dirfd, tmp, 0);
+	if (symlinkat(target, dirfd, tmp) < 0)
+		return -errno;
+	if (renameat(dirfd, tmp, dirfd, name) < 0) {
+		int r = -errno;
+
+		(void)unlinkat(dirfd, tmp, 0);
+		return r;
+	}
+	return 0;
+}
+
+bool link_read(const struct place *p, const char *dir, const char *name, char ret[NAME_MAX + 1])
+{
+	char path[PATH_MAX], target[PATH_MAX];
+	const char *file;
+	ssize_t n;
+
+	if (snprintf(path, sizeof(path), "%s/%s", dir, name) >= (int)sizeof(path))
+		return false;
+	n = readlinkat(p->fd, path, target, sizeof(target) - 1);
+	if (n < 0)
+		return false;
+	target[n] = '\0';
+	file = str_after(target, "../" STORE_IMAGES "/");
+	if (!file || !*file || strlen(file) > NAME_MAX || strchr(file, '/') || *file == '.')
+		return false;
+	memcpy(ret, file, strlen(file) + 1);
+	return true;
+}
+
+static int link_record(const struct place *p, const char *dir, const char *name, const char *file)
+{
+	_cleanup_fd_ int fd = openat(p->fd, dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	char target[PATH_MAX];
+
+	if (fd < 0)
+		return -errno;
+	if (link_read(p, dir, name, target) && str_eq(target, file))
+		return 0;
+	(void)snprintf(target, sizeof(target), "../" STORE_IMAGES "/%s", file);
+	return link_point(fd, name, target);
+}
+
+int image_set_name(const struct place *p, struct arena *a, const char *name, const char *file)
+{
+	const char *encoded = name_encode(a, name);
+
+	return encoded ? link_record(p, STORE_NAMES, encoded, file) : -ENAMETOOLONG;
+}
+
+int image_set_key(const struct place *p, const char *key, const char *file)
+{
+	return link_record(p, STORE_FILES, key, file);
+}
+
+/* ---- look-up ---------------------------------------------------------------------------- */
+
+static bool file_is_id_prefix(const char *file, const char *hex, size_t n)
+{
+	return strlen(file) == IMAGE_ID_HEX && strncmp(file, hex, n) == 0;
+}
+
+/* The record whose id starts with @hex. */
+static int image_by_id(const struct place *p, struct arena *a, const char *hex, const char **ret,
+		       struct err *e)
+{
+	_cleanup_fd_ int fd =
+		openat(p->fd, STORE_IMAGES, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	size_t n = strlen(hex);
+	const char *file, *found = NULL;
+	struct dirents ents;
+
+	if (n < ID_PREFIX_MIN || n > IMAGE_ID_HEX || !num_is_hex(hex, n) || fd < 0)
+		return -ENOENT;
+	dirents_begin(&ents, fd);
+	while (dirents_next(&ents, &file, NULL) > 0) {
+		if (!file_is_id_prefix(file, hex, n))
+			continue;
+		if (found)
+			return err_set(e, ENOTUNIQ, "%s: several images have ids that start so",
+				       hex);
+		found = arena_strdup(a, file);
+	}
+	if (!found)
+		return -ENOENT;
+	*ret = found;
+	return 0;
+}
+
+int image_by_name(const struct place *p, struct arena *a, const char *name, const char **ret,
+		  struct err *e)
+{
+	const char *hex = str_after(name, "sha256:");
+	char file[NAME_MAX + 1];
+
+	for (size_t i = 0; i < ELEMENTS(name_forms) && !hex; i++) {
+		const char *encoded = name_encode(a, arena_printf(a, "%s%s%s", name_forms[i].before,
+								  name, name_forms[i].after));
+
+		if (encoded && link_read(p, STORE_NAMES, encoded, file)) {
+			*ret = arena_strdup(a, file);
+			return 0;
+		}
+	}
+	return image_by_id(p, a, hex ? hex : name, ret, e);
+}
+
+/* ---- records ---------------------------------------------------------------------------- */
+
+void image_lowers(struct arena *a, const struct place *p, const struct record *r, struct strv *ret)
+{
+	const char *dir = r->image.form == IMAGE_FORM_LAYERS ? STORE_LAYERS : STORE_TREES;
+
+	memset(ret, 0, sizeof(*ret));
+	for (size_t i = 0; i < r->lowers.n; i++)
+		strv_push(a, ret,
+			  arena_printf(a, "%s/" STORE_VERSION "/%s/%s/fs", p->path, dir,
+				       r->lowers.v[i]));
+}
+
+/* Open the record and lock it; one that rm has just unlinked is none. */
+static int record_open(const struct place *p, const char *file)
+{
+	_cleanup_fd_ int fd = -1;
+	char path[PATH_MAX];
+	struct stat st;
+	int r;
+
+	(void)snprintf(path, sizeof(path), STORE_IMAGES "/%s", file);
+	fd = openat(p->fd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (p->read_only)
+		return fd_take(&fd);
+	do
+		r = flock(fd, LOCK_SH);
+	while (r < 0 && errno == EINTR);
+	if (r < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	return st.st_nlink == 0 ? -ENOENT : fd_take(&fd);
+}
+
+int image_load(const struct place *p, struct arena *a, const char *file, struct image *ret,
+	       struct record *ret_record, int *ret_fd, struct err *e)
+{
+	_cleanup_fd_ int fd = record_open(p, file);
+	struct record rec;
+	size_t len;
+	char *text;
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = fd_read_text(fd, a, RECORD_MAX, &text, &len);
+	if (r == 0)
+		r = record_parse(a, text, len, &rec);
+	if (r == 0 && rec.lowers.n == 0)
+		r = -EBADMSG;
+	if (r < 0) {
+		err_set(e, -r,
+			"%s/" STORE_VERSION "/" STORE_IMAGES "/%s: the record is damaged: %s",
+			p->path, file, err_text(-r));
+		err_hint(e, "gpurun rm %.12s", file);
+		return -EBADMSG;
+	}
+	image_lowers(a, p, &rec, &rec.image.lowers);
+	*ret = rec.image;
+	if (ret_record)
+		*ret_record = rec;
+	*ret_fd = fd_take(&fd);
+	return 0;
+}
+
+int image_publish(const struct place *p, struct arena *a, int stage_fd, const char *file,
+		  const struct record *r, struct err *e)
+{
+	char path[PATH_MAX];
+	size_t len;
+	const char *text = record_format(a, r, &len);
+	_cleanup_fd_ int fd = openat(stage_fd, "record",
+				     O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int err = fd < 0 ? -errno : fd_write_all(fd, text, len);
+
+	(void)snprintf(path, sizeof(path), STORE_IMAGES "/%s", file);
+	if (err == 0 && renameat2(stage_fd, "record", p->fd, path, RENAME_NOREPLACE) < 0 &&
+	    errno != EEXIST)
+		err = -errno;
+	/* a file system without RENAME_NOREPLACE: whoever got the key's lock is alone with it */
+	if (err == -EINVAL && faccessat(p->fd, path, F_OK, 0) < 0)
+		err = renameat(stage_fd, "record", p->fd, path) < 0 ? -errno : 0;
+	if (err < 0)
+		return err_sys(e, -err, "%s/" STORE_VERSION "/%s", p->path, path);
+	return 0;
+}

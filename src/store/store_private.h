@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * store_private.h - what the files of src/store/ share.
+ */
+#ifndef STORE_PRIVATE_H
+#define STORE_PRIVATE_H
+
+#include <gpurun/store.h>
+
+#include <limits.h>
+#include <sys/stat.h>
+
+#include "record.h"
+#include "remove.h"
+
+#define STORE_VERSION "v1"
+
+/* Directories below STORE/v1. */
+#define STORE_LAYERS  "layers"
+#define STORE_TREES   "trees"
+#define STORE_IMAGES  "images"
+#define STORE_NAMES   "names"
+#define STORE_FILES   "files"
+#define STORE_LOCK    "lock"
+#define STORE_TMP     "tmp"
+#define STORE_TRASH   "trash"
+#define STORE_KEEP    "keep"
+#define STORE_SCRATCH "scratch"
+#define STORE_PROBE   "probe" /* a file */
+
+/* The record of an image that was asked for in the flattened form. */
+#define STORE_FLAT_SUFFIX ".flat"
+
+/** struct place - one store on disk */
+struct place {
+	const char *path; /* absolute, of STORE */
+	int fd;           /* STORE/v1, O_RDONLY | O_DIRECTORY */
+	dev_t dev;
+	bool read_only;
+};
+
+struct store {
+	struct arena *arena;
+	uid_t uid;
+	struct place own;
+	struct place *ro;
+	size_t n_ro, cap_ro;
+	int overlay; /* answer of the probe, -1: not asked yet */
+};
+
+/* ---- place.c: where stores are ---- */
+
+int place_open(struct store *s, const struct store_options *o, struct err *e);
+void place_open_read_only(struct store *s, const char *list);
+
+/* ---- lock.c ---- */
+
+/** lock_try - flock without waiting: 0, -EWOULDBLOCK, -errno */
+int lock_try(int fd, bool exclusive);
+
+/**
+ * lock_open - the lock file @name in STORE/v1/lock, locked
+ * @what: who we are, for those who wait, or NULL
+ * @wait: wait, and say once for whom; else -EWOULDBLOCK
+ * Return: descriptor that holds the lock, or -errno.
+ */
+int lock_open(const struct place *p, const char *name, bool exclusive, bool wait, const char *what,
+	      struct err *e);
+
+/* The lock of the whole store: shared while images are added, exclusive while parts go. */
+#define LOCK_STORE "store"
+
+/* ---- stage.c: directories under construction ---- */
+
+/** struct stage - a directory below tmp/ (or elsewhere) that belongs to whoever holds its lock */
+struct stage {
+	char name[64];
+	int parent; /* not owned */
+	int fd;
+	int lock;
+};
+#define STAGE_LOCK "lock"
+
+int stage_begin(int parent, const char *prefix, struct stage *ret);
+/** stage_end - delete it and let go */
+void stage_end(struct stage *st);
+/** stage_leave - let go of the directory without deleting it */
+void stage_leave(struct stage *st);
+/** stage_sweep - delete those below @parent whose owner is gone; how many */
+uint64_t stage_sweep(int parent, const char *prefix, struct removed *n);
+
+/* ---- images.c: records and names ---- */
+
+/**
+ * image_load - read the record @file of images/, take the shared lock (unless read-only)
+ * @ret_fd: holds the lock
+ * Return: 0; -ENOENT; -EBADMSG when it is damaged (with @e filled); -errno
+ */
+int image_load(const struct place *p, struct arena *a, const char *file, struct image *ret,
+	       struct record *ret_record, int *ret_fd, struct err *e);
+
+/** image_by_name - a name, name:latest, or a unique prefix of an id: the file in images/ */
+int image_by_name(const struct place *p, struct arena *a, const char *name, const char **ret,
+		  struct err *e);
+
+/** image_publish - write the record, unless there is one */
+int image_publish(const struct place *p, struct arena *a, int stage_fd, const char *file,
+		  const struct record *r, struct err *e);
+/** image_set_name, image_set_key - point names/NAME or files/KEY to the record */
+int image_set_name(const struct place *p, struct arena *a, const char *name, const char *file);
+int image_set_key(const struct place *p, const char *key, const char *file);
+/** link_read - the record that DIR/NAME points to; false: there is none */
+bool link_read(const struct place *p, const char *dir, const char *name, char ret[NAME_MAX + 1]);
+
+/** image_lowers - the absolute directories of a record */
+void image_lowers(struct arena *a, const struct place *p, const struct record *r, struct strv *ret);
+
+/** link_point - a symbolic link that replaces the old one atomically */
+int link_point(int dirfd, const char *name, const char *target);
+
+/** name_encode, name_decode - image names as file names: '/' and others as %XX; NULL: too long */
+const char *name_encode(struct arena *a, const char *name);
+const char *name_decode(struct arena *a, const char *file);
+
+#endif

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tar.c - libarchive as the reader of tar streams.
+ *
+ * Names are bytes.  The process stays in the "C" locale; there libarchive hands over the bytes
+ * of ustar and GNU headers as they are, and those of pax headers too, with a warning that they
+ * could not be converted.  Warnings are therefore no failures, but for one: a pax record that
+ * libarchive skips because it is malformed may be the one that says how long the file is.
+ */
+#include "tar.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <gpurun/lib.h>
+#include <gpurun/str.h>
+
+#define ARCHIVE_FUNCS(X)                                                                           \
+	X(archive_read_new)                                                                        \
+	X(archive_read_free)                                                                       \
+	X(archive_read_support_format_tar)                                                         \
+	X(archive_read_support_format_empty)                                                       \
+	X(archive_read_open)                                                                       \
+	X(archive_read_next_header)                                                                \
+	X(archive_read_data_block)                                                                 \
+	X(archive_errno)                                                                           \
+	X(archive_error_string)                                                                    \
+	X(archive_entry_filetype)                                                                  \
+	X(archive_entry_pathname)                                                                  \
+	X(archive_entry_hardlink)                                                                  \
+	X(archive_entry_symlink)                                                                   \
+	X(archive_entry_perm)                                                                      \
+	X(archive_entry_size)                                                                      \
+	X(archive_entry_mtime)                                                                     \
+	X(archive_entry_mtime_nsec)                                                                \
+	X(archive_entry_xattr_reset)                                                               \
+	X(archive_entry_xattr_next)
+struct archive_api {
+	ARCHIVE_FUNCS(LIB_POINTER)
+};
+#define ENTRY(f) LIB_ENTRY(archive_api, f)
+static const struct lib_func archive_funcs[] = { ARCHIVE_FUNCS(ENTRY) };
+static struct archive_api api;
+
+/* How often libarchive may say "retry" in a row before it counts as broken. */
+#define TAR_RETRIES 16
+
+struct tar {
+	struct archive *archive;
+	struct archive_entry *entry;
+	const struct tar_input *in;
+	struct err failed; /* of the input: more telling than libarchive's */
+};
+
+int tar_load(struct err *e)
+{
+	if (api.archive_read_new)
+		return 0;
+	return lib_load("libarchive.so.13", "libarchive13", archive_funcs, ELEMENTS(archive_funcs),
+			&api, e);
+}
+
+static la_ssize_t tar_read(struct archive *archive, void *arg, const void **ret_block)
+{
+	struct tar *t = arg;
+	ssize_t n = t->in->read(t->in->arg, ret_block, &t->failed);
+
+	(void)archive;
+	return n < 0 ? ARCHIVE_FATAL : n;
+}
+
+static int tar_fail(struct tar *t, const char *what, struct err *e)
+{
+	const char *text = api.archive_error_string(t->archive);
+
+	if (err_is_set(&t->failed)) {
+		*e = t->failed;
+		return e->code ? -e->code : -EINVAL;
+	}
+	return err_set(e, EINVAL, "%s: %s", what, text ? text : "damaged");
+}
+
+int tar_open(struct arena *a, const struct tar_input *in, struct tar **ret, struct err *e)
+{
+	struct tar *t = ARENA_NEW(a, struct tar);
+
+	t->in = in;
+	t->archive = api.archive_read_new();
+	if (!t->archive)
+		return err_set(e, ENOMEM, "tar: out of memory");
+	(void)api.archive_read_support_format_tar(t->archive);
+	(void)api.archive_read_support_format_empty(t->archive);
+	if (api.archive_read_open(t->archive, t, NULL, tar_read, NULL) != ARCHIVE_OK) {
+		int r = tar_fail(t, "tar", e);
+
+		tar_close(t);
+		return r;
+	}
+	*ret = t;
+	return 0;
+}
+
+void tar_close(struct tar *t)
+{
+	if (!t || !t->archive)
+		return;
+	(void)api.archive_read_free(t->archive);
+	t->archive = NULL;
+}
+
+static int entry_type(struct archive_entry *entry, enum tar_type *ret)
+{
+	static const struct {
+		mode_t format;
+		enum tar_type type;
+	} types[] = {
+		{ AE_IFREG, TAR_FILE },    { AE_IFDIR, TAR_DIR },    { AE_IFLNK, TAR_SYMLINK },
+		{ AE_IFIFO, TAR_FIFO },    { AE_IFCHR, TAR_DEVICE }, { AE_IFBLK, TAR_DEVICE },
+		{ AE_IFSOCK, TAR_SOCKET },
+	};
+
+	if (api.archive_entry_hardlink(entry)) {
+		*ret = TAR_HARDLINK;
+		return 0;
+	}
+	for (size_t i = 0; i < ELEMENTS(types); i++) {
+		if (types[i].format == api.archive_entry_filetype(entry)) {
+			*ret = types[i].type;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+static int tar_entry_fill(struct tar *t, struct tar_entry *ret, struct err *e)
+{
+	struct archive_entry *entry = t->entry;
+	int64_t size = api.archive_entry_size(entry);
+
+	memset(ret, 0, sizeof(*ret));
+	ret->name = api.archive_entry_pathname(entry);
+	if (!ret->name)
+		return err_set(e, EINVAL, "tar: an entry without a name");
+	if (entry_type(entry, &ret->type) < 0)
+		return err_set(e, EINVAL, "%s: a kind of entry that is not known", ret->name);
+	if (ret->type == TAR_HARDLINK)
+		ret->link = api.archive_entry_hardlink(entry);
+	if (ret->type == TAR_SYMLINK)
+		ret->link = api.archive_entry_symlink(entry);
+	if ((ret->type == TAR_HARDLINK || ret->type == TAR_SYMLINK) && (!ret->link || !*ret->link))
+		return err_set(e, EINVAL, "%s: a link to nothing", ret->name);
+	if (size < 0)
+		return err_set(e, EINVAL, "%s: its size is negative", ret->name);
+	ret->size = ret->type == TAR_FILE ? (uint64_t)size : 0;
+	ret->mode = api.archive_entry_perm(entry);
+	ret->mtime.tv_sec = api.archive_entry_mtime(entry);
+	ret->mtime.tv_nsec = api.archive_entry_mtime_nsec(entry);
+	if (ret->mtime.tv_nsec < 0 || ret->mtime.tv_nsec > 999999999)
+		ret->mtime.tv_nsec = 0;
+	(void)api.archive_entry_xattr_reset(entry);
+	return 1;
+}
+
+int tar_next(struct tar *t, struct tar_entry *ret, struct err *e)
+{
+	int r = ARCHIVE_RETRY;
+	const char *text;
+
+	for (int i = 0; i < TAR_RETRIES && r == ARCHIVE_RETRY; i++)
+		r = api.archive_read_next_header(t->archive, &t->entry);
+	if (r == ARCHIVE_EOF)
+		return 0;
+	if (r != ARCHIVE_OK && r != ARCHIVE_WARN)
+		return tar_fail(t, "tar", e);
+	text = r == ARCHIVE_WARN ? api.archive_error_string(t->archive) : NULL;
+	if (text && strstr(text, "malformed pax"))
+		return err_set(e, EINVAL, "tar: malformed pax header");
+	return tar_entry_fill(t, ret, e);
+}
+
+int tar_data(struct tar *t, const void **ret, size_t *ret_len, uint64_t *ret_offset, struct err *e)
+{
+	la_int64_t offset = 0;
+	int r = api.archive_read_data_block(t->archive, ret, ret_len, &offset);
+
+	if (r == ARCHIVE_EOF)
+		return 0;
+	if ((r != ARCHIVE_OK && r != ARCHIVE_WARN) || offset < 0)
+		return tar_fail(t, "tar", e);
+	*ret_offset = (uint64_t)offset;
+	return 1;
+}
+
+int tar_xattr(struct tar *t, const char **ret_name, const void **ret_value, size_t *ret_len)
+{
+	int r = api.archive_entry_xattr_next(t->entry, ret_name, ret_value, ret_len);
+
+	return r == ARCHIVE_OK && *ret_name;
+}

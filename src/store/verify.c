@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * verify.c - compare layers and trees with their lists.
+ *
+ * The list tells a history: it is read to its end into a table of paths (the last word about
+ * each, and when it was removed), and then the disk is compared with the table, both ways.
+ */
+#include "store_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include <gpurun/fd.h>
+#include <gpurun/str.h>
+
+#include "crc.h"
+#include "dirents.h"
+#include "listing.h"
+#include "seen.h"
+#include "tree.h"
+#include "walk.h"
+
+#define VERIFY_ARENA ((size_t)4 << 30)
+#define VERIFY_FIRST ((size_t)1 << 12)
+
+/*
+ * struct word - what the list says of a path
+ * @said, @opaque, @gone: the number of the record that last described it, called it opaque,
+ *	    removed it; 0: none did
+ */
+struct word {
+	const char *path; /* NULL: free slot */
+	enum listing_type type;
+	unsigned int mode;
+	uint64_t size;
+	uint32_t crc;
+	uint64_t said, opaque, gone;
+	bool met; /* on the disk */
+};
+
+struct table {
+	struct arena *arena;
+	struct word *v;
+	size_t n, cap;
+	uint64_t records;
+};
+
+struct check {
+	struct table table;
+	int fs;
+	const char *what; /* "layers/HEX" */
+	void (*report)(void *arg, const char *what, const char *why);
+	void *arg;
+	struct arena *arena; /* for messages */
+	int damaged;
+};
+
+static void damage(struct check *c, const char *path, const char *why)
+{
+	c->damaged++;
+	if (c->report)
+		c->report(c->arg, arena_printf(c->arena, "%s/fs/%s", c->what, path), why);
+}
+
+/* ---- the table -------------------------------------------------------------------------- */
+
+static struct word *table_slot(const struct table *t, const char *path)
+{
+	static const uint64_t key[2] = { 1, 2 }; /* damage is looked for here, not malice */
+	size_t i = (size_t)siphash(key, path, strlen(path)) & (t->cap - 1);
+
+	while (t->v[i].path && !str_eq(t->v[i].path, path))
+		i = (i + 1) & (t->cap - 1);
+	return &t->v[i];
+}
+
+static void table_begin(struct table *t)
+{
+	t->arena = arena_new(VERIFY_ARENA);
+	t->cap = VERIFY_FIRST;
+	t->v = ARENA_ARRAY(t->arena, struct word, t->cap);
+}
+
+static struct word *table_get(struct table *t, const char *path)
+{
+	struct word *w = table_slot(t, path);
+
+	if (w->path)
+		return w;
+	if (++t->n > t->cap / 2) {
+		struct table old = *t;
+
+		t->cap *= 2;
+		t->v = ARENA_ARRAY(t->arena, struct word, t->cap);
+		for (size_t i = 0; i < old.cap; i++) {
+			if (old.v[i].path)
+				*table_slot(t, old.v[i].path) = old.v[i];
+		}
+		w = table_slot(t, path);
+	}
+	w->path = arena_strdup(t->arena, path);
+	return w;
+}
+
+static void table_hear(struct table *t, const struct listing_entry *e)
+{
+	struct word *w = table_get(t, e->path);
+	struct word other = { .type = LISTING_FILE };
+
+	t->records++;
+	if (e->type == LISTING_GONE) {
+		w->gone = t->records;
+		return;
+	}
+	if (e->type == LISTING_OPAQUE) {
+		w->opaque = t->records;
+		return;
+	}
+	if (e->type == LISTING_HARD) {
+		other = *table_get(t, e->target);
+		w = table_slot(t, e->path);
+	}
+	w->type = e->type == LISTING_HARD ? other.type : e->type;
+	w->mode = e->type == LISTING_HARD ? other.mode : e->mode;
+	w->size = e->type == LISTING_HARD ? other.size : e->size;
+	w->crc = e->type == LISTING_HARD ? other.crc : e->crc;
+	w->said = t->records;
+}
+
+static int table_read(struct table *t, int list)
+{
+	struct listing_header h;
+	struct listing_reader reader;
+	struct listing_entry e;
+	int r = listing_open(t->arena, list, &reader, &h);
+
+	while (r == 0 && (r = listing_next(&reader, &e)) > 0) {
+		table_hear(t, &e);
+		r = 0;
+	}
+	return r;
+}
+
+/* When was the path, or a directory above it, removed last? */
+static uint64_t last_gone(const struct table *t, const struct word *w)
+{
+	uint64_t last = w->gone;
+	char path[PATH_MAX];
+	char *slash;
+
+	memcpy(path, w->path, strlen(w->path) + 1);
+	while ((slash = strrchr(path, '/')) != NULL) {
+		uint64_t gone;
+
+		*slash = '\0';
+		gone = table_slot(t, path)->gone;
+		if (gone > last)
+			last = gone;
+	}
+	return last;
+}
+
+static bool word_is_gone(const struct table *t, const struct word *w)
+{
+	return w->said == 0 || last_gone(t, w) > w->said;
+}
+
+/* ---- the disk --------------------------------------------------------------------------- */
+
+static bool type_fits(const struct word *w, const struct stat *st)
+{
+	switch (w->type) {
+	case LISTING_FILE:
+		return S_ISREG(st->st_mode);
+	case LISTING_DIR:
+		return S_ISDIR(st->st_mode);
+	case LISTING_LINK:
+		return S_ISLNK(st->st_mode);
+	case LISTING_FIFO:
+		return S_ISFIFO(st->st_mode);
+	case LISTING_WHITEOUT:
+		return tree_is_whiteout(st);
+	case LISTING_HARD:
+	case LISTING_GONE:
+	case LISTING_OPAQUE:
+		break;
+	}
+	return false;
+}
+
+static const char *check_file(const struct word *w, int dirfd, const char *name)
+{
+	_cleanup_fd_ int fd =
+		openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	uint32_t crc;
+
+	if (fd < 0 || crc_file(fd, w->size, &crc) < 0)
+		return "it cannot be read";
+	return crc == w->crc ? NULL : "the contents have changed";
+}
+
+static const char *check_link(const struct word *w, int dirfd, const char *name)
+{
+	char target[PATH_MAX];
+	ssize_t n = readlinkat(dirfd, name, target, sizeof(target));
+
+	if (n < 0)
+		return "it cannot be read";
+	return (uint64_t)n == w->size && crc_update(0, target, (size_t)n) == w->crc
+		       ? NULL
+		       : "the link's target has changed";
+}
+
+static const char *check_opaque(int dirfd, const char *name)
+{
+	_cleanup_fd_ int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	char value;
+
+	if (fd >= 0 && fgetxattr(fd, TREE_OPAQUE, &value, 1) == 1 && value == 'y')
+		return NULL;
+	return "the mark of an opaque directory is missing";
+}
+
+static const char *check_one(const struct table *t, const struct word *w, int dirfd,
+			     const char *name, const struct stat *st)
+{
+	if (!type_fits(w, st))
+		return "it is of another type";
+	if ((w->type == LISTING_FILE || w->type == LISTING_DIR || w->type == LISTING_FIFO) &&
+	    (st->st_mode & 07777) != w->mode)
+		return "the mode has changed";
+	if (w->type == LISTING_FILE && (uint64_t)st->st_size != w->size)
+		return "the size has changed";
+	if (w->type == LISTING_FILE)
+		return check_file(w, dirfd, name);
+	if (w->type == LISTING_LINK)
+		return check_link(w, dirfd, name);
+	if (w->type == LISTING_DIR && w->opaque > last_gone(t, w))
+		return check_opaque(dirfd, name);
+	return NULL;
+}
+
+static int visit(void *arg, const struct walk_entry *e)
+{
+	struct check *c = arg;
+	struct word *w = table_slot(&c->table, e->path);
+	const char *why;
+
+	if (!w->path || word_is_gone(&c->table, w)) {
+		damage(c, e->path, "it was not there when the image was unpacked");
+		return 0;
+	}
+	w->met = true;
+	why = check_one(&c->table, w, e->dirfd, e->name, &e->st);
+	if (why)
+		damage(c, e->path, why);
+	return 0;
+}
+
+static void report_missing(struct check *c)
+{
+	for (size_t i = 0; i < c->table.cap; i++) {
+		const struct word *w = &c->table.v[i];
+
+		if (w->path && *w->path && !w->met && !word_is_gone(&c->table, w))
+			damage(c, w->path, "it is missing");
+	}
+}
+
+static int check_opened(struct check *c, int list)
+{
+	const struct word *root;
+	struct stat st;
+	int r = table_read(&c->table, list);
+
+	if (r < 0) {
+		damage(c, "", r == -EBADMSG ? "the list is damaged" : err_text(-r));
+		return 0;
+	}
+	root = table_slot(&c->table, "");
+	if (fstat(c->fs, &st) == 0 && root->path && (st.st_mode & 07777) != root->mode)
+		damage(c, "", "the mode has changed");
+	r = walk_tree(c->fs, visit, c);
+	if (r < 0)
+		damage(c, "", err_text(-r));
+	else
+		report_missing(c);
+	return 0;
+}
+
+static int check_directory(struct check *c, const struct place *p, const char *dir,
+			   const char *name)
+{
+	char path[PATH_MAX];
+	_cleanup_fd_ int list = -1;
+	int r;
+
+	c->what = arena_printf(c->arena, "%s/%s", dir, name);
+	(void)snprintf(path, sizeof(path), "%s/list", c->what);
+	list = openat(p->fd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	(void)snprintf(path, sizeof(path), "%s/fs", c->what);
+	c->fs = openat(p->fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (list < 0 || c->fs < 0) {
+		damage(c, "", "fs or list is missing");
+		c->fs = fd_close(c->fs);
+		return 0;
+	}
+	memset(&c->table, 0, sizeof(c->table));
+	table_begin(&c->table);
+	r = check_opened(c, list);
+	arena_free(c->table.arena);
+	c->fs = fd_close(c->fs);
+	return r;
+}
+
+static int check_all(struct check *c, const struct place *p, const char *dir)
+{
+	_cleanup_fd_ int fd = openat(p->fd, dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct dirents ents;
+	const char *name;
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	dirents_begin(&ents, fd);
+	while ((r = dirents_next(&ents, &name, NULL)) > 0) {
+		r = check_directory(c, p, dir, name);
+		if (r < 0)
+			return r;
+	}
+	return r;
+}
+
+int store_verify(struct store *s, struct arena *a,
+		 void (*report)(void *arg, const char *what, const char *why), void *arg,
+		 struct err *e)
+{
+	struct check c = { .report = report, .arg = arg, .arena = a, .fs = -1 };
+	_cleanup_fd_ int lock = -1;
+	int r = crc_load(e);
+
+	if (r < 0)
+		return r;
+	lock = lock_open(&s->own, LOCK_STORE, false, true, NULL, e); /* nothing goes meanwhile */
+	if (lock < 0)
+		return lock;
+	r = check_all(&c, &s->own, STORE_LAYERS);
+	if (r == 0)
+		r = check_all(&c, &s->own, STORE_TREES);
+	return r < 0 ? err_sys(e, -r, "%s/" STORE_VERSION, s->own.path) : c.damaged;
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * worker.h - the process that meets the bytes of an image, and the messages between it and us.
+ *
+ * The worker may write one directory, the stage, and nothing else; it reads the image through
+ * a descriptor that it was given.  It leaves in the stage
+ *
+ *	manifest	a record (record.h) with the image's name and configuration
+ *	layer-N/{fs,list}	one unpacked layer, if it was told to
+ *	tree/{fs,list}	the flattened tree, if it was told to
+ *	trash/		what it removed
+ *
+ * Messages are structs over a SEQPACKET pair:
+ *
+ *	worker		we
+ *	MSG_MANIFEST
+ *			MSG_LAYERS (which) or MSG_FLAT
+ *	MSG_PROGRESS ... MSG_LAYER ...
+ *	MSG_DONE, or MSG_DEPENDENT: a layer cannot be unpacked by itself
+ *			MSG_FLAT, or MSG_END
+ *	MSG_FAILED at any time
+ */
+#ifndef STORE_WORKER_H
+#define STORE_WORKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <gpurun/err.h>
+#include <gpurun/image.h>
+
+#include "unpack.h"
+
+#define WORKER_MANIFEST "manifest"
+#define WORKER_LAYER    "layer-%u"
+#define WORKER_TREE     "tree"
+#define WORKER_TRASH    "trash"
+
+enum msg_type {
+	MSG_MANIFEST,
+	MSG_LAYERS,
+	MSG_FLAT,
+	MSG_END,
+	MSG_PROGRESS,
+	MSG_LAYER,
+	MSG_DEPENDENT,
+	MSG_DONE,
+	MSG_FAILED,
+};
+
+/**
+ * struct msg - all messages have this form; what does not apply is zero
+ * @layers:  MANIFEST: how many the image has
+ * @layer:   PROGRESS, LAYER: which
+ * @wanted:  LAYERS: which to unpack
+ * @done, @total: PROGRESS: bytes of the layer's blob
+ * @diff_id: LAYER: the computed one
+ * @skipped: DONE
+ */
+struct msg {
+	uint32_t type;
+	uint32_t layers, layer;
+	uint8_t wanted[IMAGE_LAYERS_MAX];
+	uint64_t done, total, bytes;
+	char diff_id[IMAGE_ID_HEX + 1];
+	struct unpack_skipped skipped;
+	struct err err;
+};
+
+struct worker_input {
+	const struct image_ref *ref;
+	const char *arch;
+	int source; /* the file, or the layout's directory */
+	int stage;
+};
+
+/** worker_run - be the worker: never returns */
+void worker_run(const struct worker_input *in, int sock) __attribute__((noreturn));
+
+#endif
