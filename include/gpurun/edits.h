@@ -36,12 +36,12 @@ enum op_kind {
 
 enum {
 	OPF_OPTIONAL = 1 << 0,  /* a missing source (or, for MASK and READONLY, dst) is no error;
-				   * BIND and FILE: neither is a dst that is missing where the
-				   * root cannot be written (EROFS) */
+				 * BIND and FILE: neither is a dst that is missing where the
+				 * root cannot be written (EROFS, EACCES, EPERM, EOVERFLOW) */
 	OPF_RECURSIVE = 1 << 1, /* BIND: with the mounts below src */
 	OPF_HOST = 1 << 2,      /* PROC, SYSFS, MQUEUE: the host's instead of a fresh one */
 	OPF_BIND_FILE = 1 << 3, /* FILE: the text sits on a tmpfs file bound over dst read-only
-				   * (for a root that cannot be written) */
+				 * (for a root that cannot be written) */
 };
 
 /**

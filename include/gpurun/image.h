@@ -16,16 +16,16 @@
 #include <gpurun/err.h>
 
 #define IMAGE_LAYERS_MAX 128
-#define IMAGE_ID_HEX 64
+#define IMAGE_ID_HEX     64
 
 /* How the user named it. */
 enum image_transport {
-	IMAGE_AUTO,	      /* by content */
+	IMAGE_AUTO,           /* by content */
 	IMAGE_DOCKER_ARCHIVE, /* docker-archive:FILE[:TAG] */
 	IMAGE_OCI_ARCHIVE,    /* oci-archive:FILE[:TAG] */
-	IMAGE_OCI,	      /* oci:DIR[:TAG] */
-	IMAGE_DIR,	      /* dir:DIR, a root file system directory */
-	IMAGE_REGISTRY,	      /* docker://REF: recognised, refused with a hint */
+	IMAGE_OCI,            /* oci:DIR[:TAG] */
+	IMAGE_DIR,            /* dir:DIR, a root file system directory */
+	IMAGE_REGISTRY,       /* docker://REF: recognised, refused with a hint */
 };
 
 struct image_ref {
@@ -62,14 +62,16 @@ enum image_form { IMAGE_FORM_LAYERS, IMAGE_FORM_FLAT, IMAGE_FORM_DIR };
 #define IMAGE_PASSWD_MAX (256U << 10)
 struct image {
 	char id[IMAGE_ID_HEX + 1]; /* sha256 in hex; "" for a root file system directory */
-	const char *name;	   /* for people */
+	const char *name;          /* for people */
 	enum image_form form;
 	struct strv lowers;
 	struct strv diff_ids; /* hex, the bottom first */
 	struct image_config config;
 	const char *passwd, *group;
 	uint64_t bytes, entries; /* of the unpacked tree */
-	bool apt; /* /etc/apt/apt.conf.d is there (for --root) */
+	bool apt;                /* /etc/apt/apt.conf.d is there (for --root) */
+	bool foreign; /* lowers.v[0] has another owner or group than ours (a shared store, a
+		       * directory of root's): its directories cannot be copied up, EOVERFLOW */
 };
 
 /* ---- front ends (worker side) -------------------------------------------------------- */
@@ -80,7 +82,7 @@ struct image_source;
 struct image_layer {
 	const char *diff_id; /* expected sha256 of the tar in hex, or NULL (plain tar) */
 	const char *digest;  /* expected sha256 of the blob in hex, or NULL */
-	int64_t size;	     /* expected size of the blob, -1 unknown */
+	int64_t size;        /* expected size of the blob, -1 unknown */
 	const char *blob;    /* the front end's own name of it */
 };
 
@@ -88,8 +90,8 @@ struct image_manifest {
 	struct image_config config;
 	/* sha256 of the config, of the manifest when it has none, "" for a plain tar */
 	char config_id[IMAGE_ID_HEX + 1];
-	const char *name;		  /* RepoTag, ref.name, or NULL */
-	struct image_layer *layers;	  /* the bottom first */
+	const char *name;           /* RepoTag, ref.name, or NULL */
+	struct image_layer *layers; /* the bottom first */
 	size_t n_layers;
 };
 
@@ -115,11 +117,10 @@ void image_close(struct image_source *s);
  *	@ret_diff_id gets the computed one (65 bytes, may be NULL)
  */
 struct image_stream;
-int image_layer_open(struct image_source *s, const struct image_layer *l,
-		     struct image_stream **ret, struct err *e);
+int image_layer_open(struct image_source *s, const struct image_layer *l, struct image_stream **ret,
+		     struct err *e);
 ssize_t image_layer_read(struct image_stream *st, const void **ret_block, struct err *e);
-int image_layer_finish(struct image_stream *st, char ret_diff_id[IMAGE_ID_HEX + 1],
-		       struct err *e);
+int image_layer_finish(struct image_stream *st, char ret_diff_id[IMAGE_ID_HEX + 1], struct err *e);
 void image_layer_close(struct image_stream *st);
 /** image_layer_progress - compressed bytes consumed so far, and the total (0: unknown) */
 void image_layer_progress(const struct image_stream *st, uint64_t *ret_done, uint64_t *ret_total);

@@ -32,6 +32,7 @@ int gpu_list_dir(struct arena *a, const struct sysroot *root, const char *path, 
 {
 	_cleanup_fd_ int fd = root_open(root->fd, path, O_RDONLY | O_DIRECTORY, 0);
 	__attribute__((cleanup(dir_closep))) DIR *d = NULL;
+	struct dirent *de;
 
 	if (fd < 0)
 		return fd;
@@ -39,9 +40,13 @@ int gpu_list_dir(struct arena *a, const struct sysroot *root, const char *path, 
 	if (!d)
 		return -errno;
 	(void)fd_take(&fd);
-	for (struct dirent *de; (de = readdir(d)) && ret->n < DIR_NAMES_MAX;)
-		if (de->d_name[0] != '.')
-			strv_push(a, ret, arena_strdup(a, de->d_name));
+	while ((de = readdir(d))) {
+		if (de->d_name[0] == '.')
+			continue;
+		if (ret->n >= DIR_NAMES_MAX)
+			return -E2BIG;
+		strv_push(a, ret, arena_strdup(a, de->d_name));
+	}
 	return 0;
 }
 

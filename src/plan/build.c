@@ -233,7 +233,7 @@ static int plan_texts(struct builder *b, struct err *e)
 	p->image_name = b->image->name;
 	for (size_t i = 0; b->in->gpu_names && i < b->in->gpu_names->n; i++)
 		strv_push(b->a, &p->gpus, b->in->gpu_names->v[i]);
-	if (b->in->missing_word && !b->bind_cwd)
+	if (b->in->missing_word && b->host->cwd && !plan_is_bound(b, b->host->cwd))
 		p->failure_hint =
 			plan_why(b,
 				 "%s is in the current directory of the host, which is not "

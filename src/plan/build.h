@@ -57,6 +57,7 @@ struct builder {
 
 	bool real_root; /* started by root: id 0 inside is the host's root */
 	bool root;      /* --root, -u 0 */
+	bool frozen;    /* nothing can be written into the image's own directories */
 	bool pid_private, ipc_private, net_private;
 	bool bind_cwd, bind_home;
 	const char *user, *group;     /* names inside of the mapped ids */
@@ -92,10 +93,13 @@ void plan_warn(struct builder *b, const char *fmt, ...) __attribute__((format(pr
 /** plan_half_memory - the smaller of half of memory and half of the cgroup's limit; 0: unknown */
 uint64_t plan_half_memory(const struct host *h);
 
+/** plan_is_bound - does a bind of the user hold the host's path @path, wherever it is inside? */
+bool plan_is_bound(const struct builder *b, const char *path);
+
 /** plan_is_shown - is the host's path @path visible inside at the same path? (binds so far) */
 bool plan_is_shown(const struct builder *b, const char *path);
 
-/** plan_can_make - can a directory be made at @path inside? (no: in a read-only tree) */
+/** plan_can_make - can a directory be made at @path inside? (no: in a tree that is frozen) */
 bool plan_can_make(const struct builder *b, const char *path);
 
 /* ---- pieces with a table of their own, also for tests and for plan_exec() --------------- */

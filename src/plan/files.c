@@ -12,10 +12,15 @@
 #define BIND_FILE_ATTRS                                                                            \
 	(MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
 
-/* Can nothing be written into the root's own directories? */
-static bool files_need_bind(const struct builder *b)
+/*
+ * Files are bound over the image's instead of written where the root cannot be written, and
+ * where what is written stays (--keep): a user that was added in there must not be lost.
+ */
+static uint32_t files_flags(const struct builder *b)
 {
-	return b->p->container.root.kind == ROOT_TMPFS;
+	if (b->frozen)
+		return OPF_BIND_FILE | OPF_OPTIONAL;
+	return b->in->keep_dir ? OPF_BIND_FILE : 0;
 }
 
 static void files_write(struct builder *b, const char *dst, const char *text, const char *why)
@@ -27,7 +32,7 @@ static void files_write(struct builder *b, const char *dst, const char *text, co
 			.mode = 0644,
 			.data = text,
 			.data_len = strlen(text),
-			.flags = files_need_bind(b) ? OPF_BIND_FILE | OPF_OPTIONAL : 0,
+			.flags = files_flags(b),
 			.why = why,
 		});
 }
@@ -184,7 +189,7 @@ int plan_files(struct builder *b, struct err *e)
 		return r;
 	files_home(b);
 	/* apt drops to its user _apt, an id that is not mapped */
-	if (b->root && b->image->apt && !files_need_bind(b))
+	if (b->root && b->image->apt && !b->frozen)
 		files_write(b, "/etc/apt/apt.conf.d/zz-gpurun", "APT::Sandbox::User \"root\";\n",
 			    "--root: apt");
 	return 0;

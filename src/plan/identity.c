@@ -76,16 +76,17 @@ static int identity_of_option(struct builder *b, const char *text, struct err *e
 {
 	struct plan_container *c = &b->p->container;
 	struct image_user u = { 0 };
-	int r;
+	int r = image_user_lookup(b->a, text, b->image->passwd, b->image->group, &u, e);
 
-	if (str_eq(text, b->host->user)) {
+	if (r == -ENOENT && str_eq(text, b->host->user)) {
+		if (e)
+			*e = (struct err){ 0 };
 		c->uid_inside = b->host->uid;
 		c->gid_inside = b->host->gid;
 		return 0;
 	}
-	r = image_user_lookup(b->a, text, b->image->passwd, b->image->group, &u, e);
 	if (r < 0) {
-		err_wrap(e, "--user %s", text);
+		err_wrap(e, "--user");
 		return r;
 	}
 	c->uid_inside = u.uid;

@@ -76,6 +76,16 @@ static int mount_asked(struct builder *b, const struct req_mount *m, struct err 
 	return 0;
 }
 
+bool plan_is_bound(const struct builder *b, const char *path)
+{
+	const struct op_list *l = &b->phases[PHASE_USER];
+
+	for (size_t i = 0; i < l->n; i++)
+		if (l->v[i].kind == OP_BIND && path_below(path, l->v[i].src))
+			return true;
+	return false;
+}
+
 bool plan_is_shown(const struct builder *b, const char *path)
 {
 	const struct op_list *l = &b->phases[PHASE_USER];

@@ -14,7 +14,10 @@
 static const char *const skipped_entries[] = { "proc", "sys", "dev" };
 
 /* Directories that programs expect to write, when the root cannot be written. */
-static const char *const scratch_dirs[] = { "/tmp", "/run" };
+static const struct scratch_row {
+	const char *path;
+	mode_t mode;
+} scratch_dirs[] = { { "/tmp", 01777 }, { "/run", 0755 } };
 
 static bool entry_is_skipped(const char *name)
 {
@@ -95,8 +98,10 @@ bool plan_can_make(const struct builder *b, const char *path)
 	const struct strv *entries = b->in->top_entries;
 	size_t n = strcspn(path + 1, "/");
 
-	if (b->p->container.root.kind != ROOT_TMPFS || rootfs_home_top(path))
+	if (!b->frozen || rootfs_home_top(path))
 		return true;
+	if (b->p->container.root.kind != ROOT_TMPFS)
+		return false;
 	for (size_t i = 0; entries && i < entries->n; i++) {
 		const char *name = entries->v[i] + 2;
 
@@ -110,7 +115,6 @@ bool plan_can_make(const struct builder *b, const char *path)
 static int rootfs_assemble(struct builder *b, struct err *e)
 {
 	const struct strv *entries = b->in->top_entries;
-	const char *top = rootfs_home_top(b->home);
 
 	for (size_t i = 0; entries && i < entries->n; i++) {
 		int r = rootfs_entry(b, entries->v[i], e);
@@ -118,35 +122,27 @@ static int rootfs_assemble(struct builder *b, struct err *e)
 		if (r < 0)
 			return r;
 	}
-	for (size_t i = 0; i < ELEMENTS(scratch_dirs); i++)
-		rootfs_tmpfs(b, scratch_dirs[i], i == 0 ? 01777 : 0755, "base: writable");
-	if (top)
-		rootfs_tmpfs(b, top, 0755, "base: HOME");
 	plan_note(b, "overlay cannot be used here: the image is read-only (a private copy that can "
 		     "be written: --keep NAME)");
 	return 0;
 }
 
-int plan_rootfs(struct builder *b, struct err *e)
+/* Directories that programs write, over those of the image that cannot be written. */
+static void rootfs_writable(struct builder *b)
+{
+	const char *top = rootfs_home_top(b->home);
+
+	for (size_t i = 0; i < ELEMENTS(scratch_dirs); i++)
+		rootfs_tmpfs(b, scratch_dirs[i].path, scratch_dirs[i].mode, "base: writable");
+	if (top)
+		rootfs_tmpfs(b, top, 0755, "base: HOME");
+}
+
+/* Without overlay: what --keep copied, or the tree itself. */
+static int rootfs_without_overlay(struct builder *b, struct err *e)
 {
 	struct plan_root *root = &b->p->container.root;
 
-	if (b->image->lowers.n == 0 || b->image->lowers.n > IMAGE_LAYERS_MAX)
-		return err_set(e, EINVAL, "%s: %zu layers, 1 to %d can be used", b->image->name,
-			       b->image->lowers.n, IMAGE_LAYERS_MAX);
-	root->base = path_join(b->a, b->host->state_dir, "mnt");
-	root->read_only = b->req->read_only;
-	if (b->host->overlay) {
-		root->kind = ROOT_OVERLAY;
-		root->lowers = b->image->lowers;
-		root->upper = b->in->keep_dir ? b->in->keep_dir : b->in->scratch_dir;
-		root->fresh = !b->in->keep_dir && b->in->scratch_dir;
-		root->size = root->upper ? 0 : plan_half_memory(b->host);
-		root->why = b->in->keep_dir      ? plan_why(b, "image, --keep %s", b->req->keep)
-			    : b->in->scratch_dir ? "image, scratch on disk"
-						 : "image, scratch in memory";
-		return 0;
-	}
 	if (b->in->keep_dir) {
 		root->kind = ROOT_BIND;
 		strv_push(b->a, &root->lowers, path_join(b->a, b->in->keep_dir, "fs"));
@@ -156,5 +152,42 @@ int plan_rootfs(struct builder *b, struct err *e)
 	root->kind = ROOT_TMPFS;
 	root->size = plan_half_memory(b->host);
 	root->why = "image, without overlay";
+	b->frozen = true;
 	return rootfs_assemble(b, e);
+}
+
+static void rootfs_overlay(struct builder *b)
+{
+	struct plan_root *root = &b->p->container.root;
+
+	root->kind = ROOT_OVERLAY;
+	root->lowers = b->image->lowers;
+	root->upper = b->in->keep_dir ? b->in->keep_dir : b->in->scratch_dir;
+	root->fresh = !b->in->keep_dir && b->in->scratch_dir;
+	root->size = root->upper ? 0 : plan_half_memory(b->host);
+	if (b->in->keep_dir)
+		root->why = plan_why(b, "image, --keep %s", b->req->keep);
+	else
+		root->why =
+			b->in->scratch_dir ? "image, scratch on disk" : "image, scratch in memory";
+	b->frozen = b->image->foreign;
+}
+
+int plan_rootfs(struct builder *b, struct err *e)
+{
+	struct plan_root *root = &b->p->container.root;
+	int r = 0;
+
+	if (b->image->lowers.n == 0 || b->image->lowers.n > IMAGE_LAYERS_MAX)
+		return err_set(e, EINVAL, "%s: %zu layers, 1 to %d can be used", b->image->name,
+			       b->image->lowers.n, IMAGE_LAYERS_MAX);
+	root->base = path_join(b->a, b->host->state_dir, "mnt");
+	root->read_only = b->req->read_only;
+	if (b->host->overlay)
+		rootfs_overlay(b);
+	else
+		r = rootfs_without_overlay(b, e);
+	if (r >= 0 && b->frozen)
+		rootfs_writable(b);
+	return r;
 }

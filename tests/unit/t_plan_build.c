@@ -110,6 +110,9 @@ static void test_identity(void)
 	c.req.user = "alice";
 	built(&c, "-u alice, who is not in the image");
 	is_int(c.p->container.uid_inside, 1000, "is ourselves");
+	c.image.passwd = "alice:x:5:6::/a:/bin/sh\n";
+	built(&c, "-u alice, who is somebody else in the image");
+	is_int(c.p->container.uid_inside, 5, "is the image's");
 	c.req.user = "bob";
 	refused(&c, "bob", "-u of an unknown name");
 	c.req.user = "99999999999";
@@ -201,6 +204,14 @@ static void test_root(void)
 	strv_push(arena, &c.top_entries, "d a/b");
 	refused(&c, "entry", "a name with a slash");
 	c = fresh();
+	c.image.foreign = true;
+	built(&c, "an image that is not ours");
+	is_int(c.p->container.root.kind, ROOT_OVERLAY, "is an overlay");
+	is_int(case_op(&c, "/etc/passwd")->flags, OPF_BIND_FILE | OPF_OPTIONAL, "files are bound");
+	ok(case_op(&c, "/tmp") && case_op(&c, "/home")->kind == OP_TMPFS &&
+		   case_op(&c, "/home/alice"),
+	   "with directories that can be written");
+	c = fresh();
 	c.image.lowers.n = 0;
 	refused(&c, "layers", "an image without layers");
 	c = fresh();
@@ -285,6 +296,10 @@ static void test_here(void)
 	   c.p->failure_hint);
 	c.req.cwd = TRI_ON;
 	built(&c, "the same with -C");
+	ok(!c.p->failure_hint, "no hint");
+	c.req.cwd = TRI_OFF;
+	add_mount(&c, REQ_BIND, "/home/alice", "/w");
+	built(&c, "the same with -v $HOME:/w");
 	ok(!c.p->failure_hint, "no hint");
 }
 
