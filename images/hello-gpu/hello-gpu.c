@@ -26,11 +26,8 @@ extern char **environ;
 static const struct place {
 	const char *dir, *pattern;
 } places[] = {
-	{ "/dev", "nvidia*" },
-	{ "/dev/nvidia-caps", "*" },
-	{ "/dev/dri", "*" },
-	{ "/dev", "kfd" },
-	{ "/dev", "dxg" },
+	{ "/dev", "nvidia*" }, { "/dev/nvidia-caps", "*" }, { "/dev/dri", "*" },
+	{ "/dev", "kfd" },     { "/dev", "dxg" },
 };
 
 /* Prefixes of the lines of /proc/self/status that say what the process may do. */

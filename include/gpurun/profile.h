@@ -17,10 +17,10 @@ struct sock_filter;
 
 enum profile_kind {
 	PROFILE_DEFAULT,
-	PROFILE_ROOT,	     /* --root: the chown and setuid families succeed as no-ops */
-	PROFILE_NESTED,	     /* --nested: namespaces and mounts inside are allowed */
+	PROFILE_ROOT,   /* --root: the chown and setuid families succeed as no-ops */
+	PROFILE_NESTED, /* --nested: namespaces and mounts inside are allowed */
 	PROFILE_NESTED_ROOT,
-	PROFILE_UNPACK,	     /* the unpack worker's */
+	PROFILE_UNPACK, /* the unpack worker's */
 	PROFILE_COUNT
 };
 

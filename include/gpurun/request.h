@@ -24,15 +24,15 @@ struct req_mount {
 	const char *dst; /* absolute path inside */
 	bool read_only, nosuid, nodev, noexec;
 	bool non_recursive;
-	bool create;	/* docker's -v: a missing source directory is an error all the same */
-	uint64_t size;	/* tmpfs, bytes, 0: default */
-	uint32_t mode;	/* tmpfs, 0: 1777 */
+	bool create;     /* docker's -v: a missing source directory is an error all the same */
+	uint64_t size;   /* tmpfs, bytes, 0: default */
+	uint32_t mode;   /* tmpfs, 0: 1777 */
 	const char *why; /* "--volume /data:/data" */
 };
 
 struct req_ulimit {
-	int resource;	  /* RLIMIT_* */
-	const char *name; /* "memlock" */
+	int resource;      /* RLIMIT_* */
+	const char *name;  /* "memlock" */
 	rlim_t soft, hard; /* RLIM_INFINITY for -1 */
 };
 
@@ -51,8 +51,8 @@ struct request {
 	bool read_only;
 	const char *keep;    /* NAME or NULL */
 	const char *workdir; /* or NULL */
-	enum tri cwd;	     /* -C / --no-cwd */
-	enum tri home;	     /* -H / --no-home */
+	enum tri cwd;        /* -C / --no-cwd */
+	enum tri home;       /* -H / --no-home */
 	bool contain;
 	uint64_t shm_size;   /* bytes, 0: default */
 	const char *scratch; /* directory, "tmpfs", or NULL */
@@ -90,7 +90,7 @@ struct request {
 	/* security */
 	const char *seccomp; /* NULL: built in; "unconfined"; or a file */
 	enum tri landlock;
-	struct strv mask, unmask; /* absolute paths, or "ALL" in unmask */
+	struct strv mask, unmask;      /* absolute paths, or "ALL" in unmask */
 	struct strv cap_add, cap_drop; /* "CAP_X", upper case */
 	bool nested;
 

@@ -50,7 +50,7 @@ static int set_color(const struct opt_in *in, const struct opt *o, const char *v
 	static const enum log_color colors[] = { LOG_COLOR_AUTO, LOG_COLOR_ALWAYS,
 						 LOG_COLOR_NEVER };
 
-	for (size_t i = 0; o->words[i]; i++) {
+	for (size_t i = 0; i < ELEMENTS(colors) && o->words[i]; i++) {
 		if (str_eq(value, o->words[i])) {
 			in->ask->request.color = (int)colors[i];
 			return 0;

@@ -66,7 +66,9 @@ void state_sweep(struct arena *a, int dirfd)
 	if (names_read(a, dirfd, &names) < 0)
 		return;
 	for (size_t i = 0; i < names.n; i++) {
-		_cleanup_fd_ int fd = open_living(dirfd, names.v[i]);
+		int fd = open_living(dirfd, names.v[i]);
+
+		fd_close(fd);
 	}
 }
 

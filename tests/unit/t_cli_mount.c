@@ -12,7 +12,7 @@ static struct err err;
 static int set(const char *option, const char *value)
 {
 	const struct opt_in in = {
-		.a = arena, .ask = &asked, .cwd = "/work/dir", .home = "/home/me"
+		.a = arena, .ask = &asked, .cwd = "/proj/dir", .home = "/home/me"
 	};
 	const struct opt *o = opt_find(option, strlen(option), VERB_RUN);
 
@@ -50,11 +50,11 @@ static const struct {
 	{ "volume", "/a:/b", "bind /a /b" },
 	{ "volume", "/a", "bind /a /a" },
 	{ "volume", "/a/../c//d/:/b/./x", "bind /c/d /b/x" },
-	{ "volume", "./data:/b", "bind /work/dir/data /b" },
-	{ "volume", "data/sub:/b", "bind /work/dir/data/sub /b" },
-	{ "volume", ".:/b", "bind /work/dir /b" },
-	{ "volume", ".", "bind /work/dir /work/dir" },
-	{ "volume", "../x", "bind /work/x /work/x" },
+	{ "volume", "./data:/b", "bind /proj/dir/data /b" },
+	{ "volume", "data/sub:/b", "bind /proj/dir/data/sub /b" },
+	{ "volume", ".:/b", "bind /proj/dir /b" },
+	{ "volume", ".", "bind /proj/dir /proj/dir" },
+	{ "volume", "../x", "bind /proj/x /proj/x" },
 	{ "volume", "~/x:/b", "bind /home/me/x /b" },
 	{ "volume", "~:/b", "bind /home/me /b" },
 	{ "volume", "/a:/b:ro", "bind /a /b ro" },
@@ -80,7 +80,7 @@ static const struct {
 	{ "bind", "/a,,/b", "error: the source is empty" },
 
 	{ "mount", "type=bind,src=/a,dst=/b", "bind /a /b" },
-	{ "mount", "type=bind,source=./x,target=/b,readonly", "bind /work/dir/x /b ro" },
+	{ "mount", "type=bind,source=./x,target=/b,readonly", "bind /proj/dir/x /b ro" },
 	{ "mount", "type=bind,source=/a,destination=/b,ro=true,nosuid", "bind /a /b ro nosuid" },
 	{ "mount", "type=bind,src=/a,dst=/b,ro=false", "bind /a /b" },
 	{ "mount", "type=bind,src=/a,dst=/b,bind-recursive=disabled", "bind /a /b single" },
