@@ -99,15 +99,29 @@ int tree_record(struct tree *t, const struct listing_entry *e)
 	return listing_add(&t->list, e);
 }
 
+/* A directory with something in it is moved away whole, in one step. */
+static int tree_trash(struct tree *t, int dirfd, const char *name)
+{
+	char number[32];
+
+	do {
+		(void)snprintf(number, sizeof(number), "%llu", (unsigned long long)t->n_trash++);
+		if (renameat2(dirfd, name, t->trash, number, RENAME_NOREPLACE) == 0)
+			return 0;
+		if (errno == EINVAL && renameat(dirfd, name, t->trash, number) == 0)
+			return 0; /* a file system without RENAME_NOREPLACE */
+	} while (errno == EEXIST || errno == ENOTEMPTY); /* of another layer's tree */
+	return -errno;
+}
+
 /*
- * A directory with something in it is moved away whole, in one step.  The cached parent may be
- * what is gone, or may have been reached by it: whoever holds it may go on, a later look-up may
- * not use it (the bug behind CVE-2025-47290).
+ * The cached parent may be what is gone, or may have been reached by it: whoever holds it may go
+ * on, a later look-up may not use it (the bug behind CVE-2025-47290).
  */
 int tree_remove(struct tree *t, const struct dir *d, const char *name)
 {
 	struct listing_entry gone = { .type = LISTING_GONE };
-	char path[PATH_MAX], number[32];
+	char path[PATH_MAX];
 	int r = tree_path(d, name, path);
 
 	if (r < 0)
@@ -116,10 +130,10 @@ int tree_remove(struct tree *t, const struct dir *d, const char *name)
 	if (unlinkat(d->fd, name, 0) < 0) {
 		if (errno != EISDIR)
 			return -errno;
-		(void)snprintf(number, sizeof(number), "%llu", (unsigned long long)t->n_trash++);
-		if (unlinkat(d->fd, name, AT_REMOVEDIR) < 0 &&
-		    renameat(d->fd, name, t->trash, number) < 0)
-			return -errno;
+		if (unlinkat(d->fd, name, AT_REMOVEDIR) < 0)
+			r = tree_trash(t, d->fd, name);
+		if (r < 0)
+			return r;
 	}
 	gone.path = path;
 	return listing_add(&t->list, &gone);
