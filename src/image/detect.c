@@ -59,21 +59,25 @@ static void stream_closep(struct image_stream **st)
 }
 #define _cleanup_stream_ __attribute__((cleanup(stream_closep)))
 
-/* A file without a name: O_TMPFILE, or one that is unlinked at once where that is not had. */
+/*
+ * A file without a name: O_TMPFILE, or one that is unlinked at once where that is not had.  By
+ * openat2, as everything is opened here: the worker's seccomp filter has no other way.
+ */
 static int spool_create(int dirfd)
 {
+	int fd = root_open(dirfd, ".", O_TMPFILE | O_RDWR, 0600);
 	char name[32];
-	int fd = openat(dirfd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 
-	if (fd >= 0)
+	if (fd != -EOPNOTSUPP && fd != -EISDIR && fd != -EINVAL && fd != -ENOENT)
 		return fd;
-	if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL && errno != ENOENT)
-		return -errno;
 	snprintf(name, sizeof(name), "spool.%d", (int)getpid());
-	fd = openat(dirfd, name, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return -errno;
-	unlinkat(dirfd, name, 0);
+	fd = root_open(dirfd, name, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW, 0600);
+	if (fd >= 0 && unlinkat(dirfd, name, 0) < 0) {
+		int r = -errno;
+
+		fd_close(fd);
+		return r;
+	}
 	return fd;
 }
 

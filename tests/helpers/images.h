@@ -263,15 +263,14 @@ static UNUSED void files_write(const struct files *fs, const char *dir)
 	}
 }
 
-/* Run bytes through a program such as "xz -c"; an empty result means that it is not there. */
+/* Run bytes through a program such as "xz -c". */
 static UNUSED struct bytes filter(const char *command, struct bytes in)
 {
 	int from = bytes_fd(in), to = memfd_create("out", 0);
 	struct bytes out;
 	struct stat st;
 
-	lseek(from, 0, SEEK_SET);
-	if (system(text_of("%s <&%d >&%d", command, from, to)) != 0)
+	if (system(text_of("%s </proc/self/fd/%d >/proc/self/fd/%d", command, from, to)) != 0)
 		diag("%s failed", command);
 	if (fstat(to, &st) < 0)
 		die("fstat");

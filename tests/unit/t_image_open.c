@@ -2,6 +2,11 @@
 /* What a file is taken for, and what is written while it is read. */
 #include <dirent.h>
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include "images.h"
 
@@ -212,6 +217,84 @@ static void test_shrink(void)
 	image_done(&o);
 }
 
+/*
+ * What the worker's sandbox leaves: once the libraries are there, everything is opened by openat2
+ * below a descriptor, and nothing else is asked of the file system.
+ */
+static void no_openat(void)
+{
+#ifdef __NR_open
+	const int old = __NR_open;
+#else
+	const int old = __NR_openat;
+#endif
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_openat, 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned int)old, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = { .len = sizeof(code) / sizeof(code[0]), .filter = code };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog))
+		_exit(77);
+}
+
+/* In a child: 0 when all of the image could be read. */
+static int read_confined(int fd, int spool)
+{
+	struct image_ref ref = { .path = "x", .text = "x" };
+	struct opened o = { .a = arena_new(1U << 30) };
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		no_openat();
+		o.r = image_open(o.a, fd, &ref, spool, "amd64", &o.s, &o.m, &o.e);
+		for (size_t i = 0; o.r == 0 && i < o.m.n_layers; i++)
+			o.r = layer_read(&o, i, NULL, NULL);
+		_exit(o.r ? 1 : 0);
+	}
+	if (waitpid(pid, &status, 0) != pid)
+		die("waitpid");
+	arena_free(o.a);
+	close(fd);
+	return status;
+}
+
+static void test_confined(void)
+{
+	static const char *const commands[] = { "gzip -c", "xz -c", "bzip2 -c", "zstd -q -c",
+						"cat" };
+	struct bytes layer = tar_layer("a", "b"), c, tar;
+	static struct files fs;
+	char *dir = temp_dir();
+	int spool = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), status;
+
+	c = bytes_of(text_of("{\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"sha256:%s\"]}}",
+			     digest_of(layer)));
+	files_add(&fs, text_of("%s.tar", digest_of(layer)), layer);
+	files_add(&fs, text_of("%s.json", digest_of(c)), c);
+	files_add(&fs, "manifest.json",
+		  bytes_of(text_of("[{\"Config\":\"%s.json\",\"Layers\":[\"%s.tar\"]}]",
+				   digest_of(c), digest_of(layer))));
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		tar = files_tar(&fs, "");
+		status = read_confined(bytes_fd(filter(commands[i], tar)), spool);
+		if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+			skip("no seccomp filter here");
+		else
+			is_int(status, 0, "docker save, %s, in a sandbox", commands[i]);
+		tar = tar_pax("bin/\xc3\xa9");
+		is_int(read_confined(bytes_fd(filter(commands[i], tar)), spool), 0,
+		       "a name in UTF-8, %s, in a sandbox", commands[i]);
+	}
+	close(spool);
+	temp_remove(dir);
+}
+
 static void test_sha256(void)
 {
 	static const char empty[] =
@@ -239,6 +322,7 @@ int main(void)
 
 	is_int(image_libs_load(&e), 0, "the libraries are there %s", e.msg);
 	is_int(image_libs_load(&e), 0, "and again");
+	test_confined(); /* first: nothing was read yet */
 	test_plain();
 	test_compressed_plain();
 	test_foreign();
