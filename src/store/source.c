@@ -131,7 +131,7 @@ static int64_t age_ms(const struct stat *st)
 {
 	struct timespec now;
 
-	if (clock_gettime(CLOCK_REALTIME_COARSE, &now) < 0)
+	if (clock_gettime(CLOCK_REALTIME, &now) < 0)
 		return 0;
 	return (int64_t)(now.tv_sec - st->st_ctim.tv_sec) * 1000 +
 	       (now.tv_nsec - st->st_ctim.tv_nsec) / 1000000;
