@@ -30,6 +30,15 @@ struct host_files {
 	bool dev_null, dev_zero, dev_full, dev_random, dev_urandom, dev_tty;
 };
 
+/* Subordinate ids of the user, from /etc/subuid and /etc/subgid. */
+#define HOST_SUBIDS_MAX 4
+struct host_subids {
+	struct {
+		uint32_t start, count;
+	} uids[HOST_SUBIDS_MAX], gids[HOST_SUBIDS_MAX];
+	size_t n_uids, n_gids;
+};
+
 struct host {
 	uid_t uid;
 	gid_t gid;
@@ -51,6 +60,7 @@ struct host {
 	const char *etc_hosts; /* text of /etc/hosts, to which --add-host adds; or NULL */
 	struct host_job job;
 	struct gpu_set gpus;
+	struct host_subids subids; /* empty unless host_subids() was called */
 	const char *state_dir; /* see state.h; set by the caller */
 };
 
@@ -63,6 +73,12 @@ struct host {
  */
 int host_probe(struct arena *a, const struct sysroot *root, const char *const *env,
 	       struct host *ret, struct err *e);
+
+/**
+ * host_subids - look up the user's subordinate ids, for --userns subid; see subuid(5)
+ * Errors: -ENOENT when the user has none, with the command that grants some.
+ */
+int host_subids(struct arena *a, const struct sysroot *root, struct host *h, struct err *e);
 
 /** host_getenv - value of a variable of the snapshot, or NULL */
 const char *host_getenv(const struct host *h, const char *name);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/xattr.h>
 
 #include <gpurun/fd.h>
@@ -57,6 +58,24 @@ static int look_state(struct launch *l, struct err *e)
 	return r < 0 ? r : check_name(l, e);
 }
 
+/* What a request names on the host must be there: said before an image is unpacked for it. */
+static int check_sources(const struct launch *l, struct err *e)
+{
+	const struct request *q = l->q;
+
+	for (size_t i = 0; i < q->n_mounts; i++)
+		if (q->mounts[i].src && !host_has(&l->root, q->mounts[i].src))
+			return err_sys(e, ENOENT, "%s: %s", q->mounts[i].why, q->mounts[i].src);
+	for (size_t i = 0; i < q->devices.n; i++) {
+		const char *d = q->devices.v[i];
+		const char *path = arena_strndup(l->a, d, strcspn(d, ":"));
+
+		if (!host_has(&l->root, path))
+			return err_sys(e, ENOENT, "--device %s", path);
+	}
+	return 0;
+}
+
 int launch_look(struct launch *l, struct err *e)
 {
 	const char *path = l->q->sysroot ? l->q->sysroot : "/";
@@ -73,6 +92,10 @@ int launch_look(struct launch *l, struct err *e)
 		return r;
 	if (!l->q->sysroot)
 		l->host.proc_fresh = true;
+	if (l->q->userns == USERNS_SUBID)
+		r = host_subids(l->a, &l->root, &l->host, e);
+	if (r < 0)
+		return r;
 	return look_state(l, e);
 }
 
@@ -126,6 +149,14 @@ static void hint_verb(const struct launch *l, struct err *e)
 	}
 }
 
+/* An overlay cannot copy up what belongs to an id that is not mapped. */
+static bool is_foreign(const char *lower)
+{
+	struct stat st;
+
+	return stat(lower, &st) == 0 && (st.st_uid != geteuid() || st.st_gid != getegid());
+}
+
 int launch_get_image(struct launch *l, struct err *e)
 {
 	const struct store_ensure_options o = {
@@ -141,6 +172,7 @@ int launch_get_image(struct launch *l, struct err *e)
 		hint_verb(l, e);
 		return r;
 	}
+	l->image.foreign = is_foreign(l->image.lowers.v[0]);
 	log_debug(1, "image %s: %s, %zu director%s", l->image.name,
 		  l->image.id[0] ? l->image.id : "a directory", l->image.lowers.n,
 		  l->image.lowers.n == 1 ? "y" : "ies");
@@ -225,6 +257,14 @@ int seccomp_choose(struct arena *a, const char *name, struct plan_seccomp *ret, 
 	return seccomp_from_file(a, name, ret, e);
 }
 
+/* --user 0 is --root, with whatever group. */
+static bool is_root_name(const char *user)
+{
+	size_t n = user ? strcspn(user, ":") : 0;
+
+	return (n == 1 && user[0] == '0') || (n == 4 && str_after(user, "root"));
+}
+
 int launch_choose_seccomp(struct launch *l, struct err *e)
 {
 	static const enum profile_kind kinds[2][2] = {
@@ -232,8 +272,8 @@ int launch_choose_seccomp(struct launch *l, struct err *e)
 		{ PROFILE_NESTED, PROFILE_NESTED_ROOT },
 	};
 	const struct request *q = l->q;
-	const char *name =
-		q->seccomp ? q->seccomp : profile_builtin(kinds[q->nested][q->root]).name;
+	const bool root = q->userns == USERNS_SINGLE && (q->root || is_root_name(q->user));
+	const char *name = q->seccomp ? q->seccomp : profile_builtin(kinds[q->nested][root]).name;
 
 	return seccomp_choose(l->a, name, &l->seccomp, e);
 }

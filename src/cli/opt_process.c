@@ -4,6 +4,7 @@
  */
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 
 #include <gpurun/str.h>
 
@@ -30,8 +31,10 @@ static int set_hostname(const struct opt_in *in, const struct opt *o, const char
 static int set_userns(const struct opt_in *in, const struct opt *o, const char *value,
 		      struct err *e)
 {
-	if (str_eq(value, "subid"))
-		return err_set(e, ENOTSUP, "subid: not supported by this version");
+	if (str_eq(value, "subid")) {
+		in->ask->request.userns = USERNS_SUBID;
+		return 0;
+	}
 	if (str_eq(value, "host") || str_eq(value, "keep-id") || str_after(value, "keep-id:")) {
 		err_set(e, ENOTSUP, "%s: not one of single, subid", value);
 		err_hint(e, "you are yourself inside by default; -u N maps you to another id");
@@ -228,6 +231,17 @@ static int set_ulimit(const struct opt_in *in, const struct opt *o, const char *
 	return ulimit_add(in, u);
 }
 
+/*
+ * Inherited descriptors are not close-on-exec, all of our own are: so a number that was not
+ * handed to us cannot turn out to be one of ours later.
+ */
+static bool is_inherited(int fd)
+{
+	int flags = fcntl(fd, F_GETFD);
+
+	return flags >= 0 && !(flags & FD_CLOEXEC);
+}
+
 static int set_preserve_fd(const struct opt_in *in, const struct opt *o, const char *value,
 			   struct err *e)
 {
@@ -241,6 +255,9 @@ static int set_preserve_fd(const struct opt_in *in, const struct opt *o, const c
 
 		if (num_u64(f.v[i], FD_NUMBER_MAX, &n) < 0)
 			return err_set(e, EINVAL, "%s: not the number of a descriptor", f.v[i]);
+		if (!is_inherited((int)n))
+			return err_set(e, EBADF, "%s: no descriptor of that number is open",
+				       f.v[i]);
 		if (q->n_preserve_fds >= PRESERVE_FDS_MAX)
 			return err_set(e, E2BIG, "more than %d descriptors", PRESERVE_FDS_MAX);
 		VEC_PUSH(in->a, q->preserve_fds, q->n_preserve_fds, q->cap_preserve_fds, (int)n);
@@ -307,7 +324,7 @@ static const struct opt process_rows[] = {
 	  .arg = OPT_VALUE,
 	  .verbs = VERB_RUN,
 	  .metavar = "private|host",
-	  .help = "host name (default: private)",
+	  .help = "host name (default: private with --hostname)",
 	  NS_WORDS,
 	  .set = set_ns,
 	  OPT_REQ(uts) },

@@ -217,8 +217,6 @@ static int plan_security(struct builder *b, struct err *e)
 /* Options that the parser knows and that nothing performs yet. */
 static int plan_refuse(struct builder *b, struct err *e)
 {
-	if (b->req->userns == USERNS_SUBID)
-		return err_set(e, ENOTSUP, "--userns subid: not supported yet");
 	if (b->req->share && !str_eq(b->req->share, "none"))
 		return err_set(e, ENOTSUP, "--share %s: not supported yet", b->req->share);
 	return 0;

@@ -56,8 +56,11 @@ struct builder {
 	struct op_list phases[PHASE_COUNT];
 
 	bool real_root; /* started by root: id 0 inside is the host's root */
-	bool root;      /* --root, -u 0 */
-	bool frozen;    /* nothing can be written into the image's own directories */
+	bool root;      /* --root, -u 0: chown and its kin are no-ops */
+	bool subid;     /* --userns subid: several ids are mapped */
+	uid_t uid;      /* of the process, inside */
+	gid_t gid;
+	bool frozen; /* nothing can be written into the image's own directories */
 	bool pid_private, ipc_private, net_private;
 	bool bind_cwd, bind_home;
 	const char *user, *group;     /* names inside of the mapped ids */
@@ -79,6 +82,12 @@ int plan_argv(struct builder *b, struct err *e);        /* argv.c */
 int plan_environment(struct builder *b, struct err *e); /* env.c */
 int plan_caps(struct builder *b, struct err *e);        /* caps.c */
 int plan_limits(struct builder *b, struct err *e);      /* limits.c */
+
+/** subids_identity - map the ranges; @ret_uids, @ret_gids: the first ids that are not (subids.c) */
+int subids_identity(struct builder *b, uint32_t *ret_uids, uint32_t *ret_gids, struct err *e);
+
+/** subids_caps - what root of the mapped ids keeps */
+uint64_t subids_caps(void);
 
 /** plan_op - add one operation to a phase; @op.why must be there */
 void plan_op(struct builder *b, enum plan_phase phase, struct op op);

@@ -61,9 +61,12 @@ int plan_caps(struct builder *b, struct err *e)
 			       "away the masks of /proc and /sys");
 	for (size_t i = 0; b->root && i < ELEMENTS(root_caps); i++)
 		keep |= CAP_BIT(root_caps[i]);
+	if (b->subid)
+		keep = subids_caps();
 	keep = (keep & ~drop) | add;
-	c->keep = keep;
 	c->bounding = keep;
-	c->ambient = b->p->container.uid_inside == 0 ? 0 : keep;
+	/* another id of the ranges has what was added, root's set only by becoming root again */
+	c->keep = b->subid && b->uid != 0 ? add : keep;
+	c->ambient = b->uid == 0 ? 0 : c->keep;
 	return 0;
 }

@@ -50,6 +50,7 @@ int plan_exec(struct arena *a, const struct plan_exec_input *in, const struct pl
 		pr->seccomp_len = in->seccomp->len;
 		pr->seccomp_name = in->seccomp->name;
 	}
+	p->container.uid_inside = in->uid_inside;
 	*ret = p;
 	return 0;
 }

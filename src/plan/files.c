@@ -61,19 +61,18 @@ static const char *text_with_line(struct builder *b, const char *text, const cha
 /* Lines of passwd and group for the mapped ids, where the image has none. */
 static void files_accounts(struct builder *b)
 {
-	const struct plan_container *c = &b->p->container;
 	const char *home = strpbrk(b->home, ":\n") ? "/" : b->home;
 
 	if (b->passwd_line)
 		files_write(b, "/etc/passwd",
 			    text_with_line(b, b->image->passwd,
 					   arena_printf(b->a, "%s:x:%u:%u::%s:/bin/sh", b->user,
-							c->uid_inside, c->gid_inside, home)),
+							b->uid, b->gid, home)),
 			    "base: the mapped user");
 	if (b->group_line)
 		files_write(b, "/etc/group",
 			    text_with_line(b, b->image->group,
-					   arena_printf(b->a, "%s:x:%u:", b->group, c->gid_inside)),
+					   arena_printf(b->a, "%s:x:%u:", b->group, b->gid)),
 			    "base: the mapped group");
 }
 

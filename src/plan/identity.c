@@ -74,26 +74,25 @@ static const char *identity_name(struct builder *b, const char *text, uint32_t i
 /* -u USER[:GROUP]: in the image's files; the caller's own name is known as well. */
 static int identity_of_option(struct builder *b, const char *text, struct err *e)
 {
-	struct plan_container *c = &b->p->container;
 	struct image_user u = { 0 };
 	int r = image_user_lookup(b->a, text, b->image->passwd, b->image->group, &u, e);
 
-	if (r == -ENOENT && str_eq(text, b->host->user)) {
+	if (r == -ENOENT && !b->subid && str_eq(text, b->host->user)) {
 		if (e)
 			*e = (struct err){ 0 };
-		c->uid_inside = b->host->uid;
-		c->gid_inside = b->host->gid;
+		b->uid = b->host->uid;
+		b->gid = b->host->gid;
 		return 0;
 	}
 	if (r < 0) {
 		err_wrap(e, "--user");
 		return r;
 	}
-	c->uid_inside = u.uid;
-	c->gid_inside = u.gid;
+	b->uid = u.uid;
+	b->gid = u.gid;
 	/* a bare number without a line has no group of its own: ours stays */
 	if (!u.name && !strchr(text, ':'))
-		c->gid_inside = b->host->gid;
+		b->gid = b->subid ? 0 : b->host->gid;
 	return 0;
 }
 
@@ -107,12 +106,12 @@ static void identity_note_image_user(struct builder *b)
 		return;
 	if (image_user_lookup(b->a, text, b->image->passwd, b->image->group, &u, NULL) < 0)
 		plan_note(b, "the image's user %s is not known in the image: you stay uid %u", text,
-			  b->p->container.uid_inside);
-	else if (u.uid != b->p->container.uid_inside && u.uid != 0)
+			  b->uid);
+	else if (u.uid != b->uid && u.uid != 0)
 		plan_note(b,
 			  "the image wants to run as user %s (uid %u): you stay uid %u; add "
 			  "--user %s to have its number inside",
-			  text, u.uid, b->p->container.uid_inside, text);
+			  text, u.uid, b->uid, text);
 }
 
 /* A directory that HOME may be: not in a file system of the kernel, as /dev/null is. */
@@ -130,8 +129,7 @@ static const char *home_or_root(struct builder *b, const char *path)
 /* HOME: the host's when it is bound, the image's line for our id, else where the host has it. */
 static const char *identity_home(struct builder *b)
 {
-	struct plan_container *c = &b->p->container;
-	const char *text = arena_printf(b->a, "%u", c->uid_inside);
+	const char *text = arena_printf(b->a, "%u", b->uid);
 	struct image_user u = { 0 };
 
 	if (b->bind_home)
@@ -139,36 +137,73 @@ static const char *identity_home(struct builder *b)
 	if (image_user_lookup(b->a, text, b->image->passwd, b->image->group, &u, NULL) >= 0 &&
 	    u.home && u.home[0] == '/')
 		return home_or_root(b, u.home);
-	if (c->uid_inside == 0)
+	if (b->uid == 0)
 		return "/root";
-	if (c->uid_inside == b->host->uid)
+	if (b->uid == b->host->uid)
 		return home_or_root(b, b->host->home);
 	return path_join(b->a, "/home", b->user);
+}
+
+/* One id is mapped: the number is free to choose, the right is always the caller's. */
+static int identity_single(struct builder *b, struct err *e)
+{
+	int r = 0;
+
+	b->uid = b->req->root ? 0 : b->host->uid;
+	b->gid = b->req->root ? 0 : b->host->gid;
+	if (b->req->user)
+		r = identity_of_option(b, b->req->user, e);
+	b->p->container.uid_inside = b->uid;
+	b->p->container.gid_inside = b->gid;
+	identity_note_image_user(b);
+	return r;
+}
+
+/* Ranges are mapped: the image's User is followed as docker does, root without one. */
+static int identity_subids(struct builder *b, struct err *e)
+{
+	const char *image_user = b->image->config.user;
+	const char *user = b->req->user                                 ? b->req->user
+			   : !b->req->root && image_user && *image_user ? image_user
+									: "0";
+	struct plan_process *pr = &b->p->process;
+	uint32_t uids = 0, gids = 0;
+	int r = subids_identity(b, &uids, &gids, e);
+
+	if (r >= 0)
+		r = identity_of_option(b, user, e);
+	if (r < 0)
+		return r;
+	if (b->uid >= uids || b->gid >= gids)
+		return err_set(e, ERANGE,
+			       "--userns subid: user %u:%u is not mapped (%u and %u ids are)",
+			       b->uid, b->gid, uids, gids);
+	pr->switch_ids = b->uid != 0 || b->gid != 0;
+	pr->uid = b->uid;
+	pr->gid = b->gid;
+	return 0;
 }
 
 int plan_identity(struct builder *b, struct err *e)
 {
 	struct plan_container *c = &b->p->container;
-	int r = 0;
+	int r;
 
 	c->uid_outside = b->host->uid;
 	c->gid_outside = b->host->gid;
-	c->uid_inside = b->req->root ? 0 : b->host->uid;
-	c->gid_inside = b->req->root ? 0 : b->host->gid;
-	if (b->req->user)
-		r = identity_of_option(b, b->req->user, e);
+	b->subid = b->req->userns == USERNS_SUBID;
+	r = b->subid ? identity_subids(b, e) : identity_single(b, e);
 	if (r < 0)
 		return r;
-	if (b->req->root && c->uid_inside != 0)
+	if (b->req->root && b->uid != 0)
 		return err_set(e, EINVAL, "--root: not with --user %s", b->req->user);
-	b->root = b->req->root || (b->req->user && c->uid_inside == 0);
+	b->root = !b->subid && (b->req->root || (b->req->user && b->uid == 0));
 	b->bind_home = b->req->home == TRI_AUTO ? b->place->bind_home && !b->req->contain
 						: b->req->home == TRI_ON;
 	b->bind_cwd = b->req->cwd == TRI_AUTO ? b->place->bind_cwd && !b->req->contain
 					      : b->req->cwd == TRI_ON;
-	b->user = identity_name(b, b->image->passwd, c->uid_inside, b->host->user, &b->passwd_line);
-	b->group = identity_name(b, b->image->group, c->gid_inside, b->host->group, &b->group_line);
+	b->user = identity_name(b, b->image->passwd, b->uid, b->host->user, &b->passwd_line);
+	b->group = identity_name(b, b->image->group, b->gid, b->host->group, &b->group_line);
 	b->home = identity_home(b);
-	identity_note_image_user(b);
 	return 0;
 }

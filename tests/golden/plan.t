@@ -51,5 +51,6 @@ golden plan-gpus-denied denied $image sh
 golden plan-nested plain --nested $image sh
 golden plan-keep plain --keep work $image sh
 golden plan-no-overlay nested $image sh
+golden plan-subid plain --userns subid -u www-data --cap-add NET_RAW $image sh
 golden plan-started-by-root root $image sh
 echo "1..$n"

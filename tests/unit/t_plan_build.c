@@ -120,9 +120,32 @@ static void test_identity(void)
 	c.req.user = "4711";
 	c.req.root = true;
 	refused(&c, "--root", "--root and another user");
-	c = fresh();
+}
+
+/* --userns subid: root and the subordinate ids; the image's User is followed. */
+static void test_subids(void)
+{
+	struct plan_case c = fresh();
+
 	c.req.userns = USERNS_SUBID;
-	refused(&c, "subid", "--userns subid");
+	c.host.subids.uids[0].start = c.host.subids.gids[0].start = 100000;
+	c.host.subids.uids[0].count = c.host.subids.gids[0].count = 65536;
+	c.host.subids.n_uids = c.host.subids.n_gids = 1;
+	built(&c, "--userns subid");
+	is_int((long)c.p->container.n_uid_ranges, 2, "two lines in uid_map");
+	is_int(c.p->container.uid_ranges[1].inside, 1, "the range starts at 1");
+	is_int(c.p->container.uid_ranges[1].outside, 100000, "as the host says");
+	ok(!c.p->process.switch_ids, "root inside");
+	ok(c.p->process.caps.keep & (1U << CAP_CHOWN), "with what changing owners needs");
+	c.image.config.user = "nobody";
+	built(&c, "an image with a User");
+	ok(c.p->process.switch_ids && c.p->process.uid == 65534, "which is followed");
+	is_int((long)c.p->process.caps.keep, 0, "without capabilities");
+	c.req.user = "70000";
+	refused(&c, "70000:0 is not mapped", "an id outside the ranges");
+	c.req.user = NULL;
+	c.req.keep = "work";
+	refused(&c, "--keep", "--keep with ids that nobody can remove");
 }
 
 static void test_image_user(void)
@@ -559,6 +582,7 @@ int main(void)
 	arena = a;
 	test_plain();
 	test_identity();
+	test_subids();
 	test_image_user();
 	test_root();
 	test_mounts();
