@@ -107,7 +107,8 @@ static int file_apply(const struct opt_in *in, const char *path, unsigned int ve
 	size_t len = 0;
 	int r = file_read_text(AT_FDCWD, path, in->a, CONFIG_FILE_MAX, &text, &len);
 
-	if (r == -ENOENT || r == -ENOTDIR)
+	/* EACCES: somebody else's home in $HOME or $XDG_CONFIG_HOME, as after su or setpriv */
+	if (r == -ENOENT || r == -ENOTDIR || (r == -EACCES && !path_below(path, "/etc")))
 		return 0;
 	if (r < 0)
 		return err_sys(e, -r, "%s", path);

@@ -33,6 +33,15 @@ static unsigned long mount_flags(uint64_t attrs)
 	       ((attrs & MOUNT_ATTR_NOEXEC) ? MS_NOEXEC : 0UL);
 }
 
+/*
+ * A root that cannot be written there: it is read-only, or its directory belongs to an id that
+ * is not mapped, which an overlay refuses to copy up (EOVERFLOW).
+ */
+static bool is_unwritable(int r)
+{
+	return r == -EROFS || r == -EACCES || r == -EPERM || r == -EOVERFLOW;
+}
+
 /* The mount point of an operation; a missing one is made. */
 static int target_open(struct child *c, const struct op *op, bool directory, struct err *e)
 {
@@ -42,7 +51,7 @@ static int target_open(struct child *c, const struct op *op, bool directory, str
 	fd = directory ? root_mkdirs(c->root, op->dst, 0755) : root_mkfile(c->root, op->dst, 0644);
 	if (fd < 0) {
 		op_error(op, -fd, e);
-		if (fd == -EROFS || fd == -EACCES)
+		if (is_unwritable(fd))
 			err_hint(e, "the image has no such mount point and cannot be written here");
 		return fd;
 	}
@@ -67,7 +76,7 @@ int op_attach(struct child *c, const struct op *op, int tree, bool directory, st
 			return op_error(op, -r, e);
 	}
 	target = target_open(c, op, directory, e);
-	if (target == -EROFS && (op->flags & OPF_OPTIONAL)) {
+	if (is_unwritable(target) && (op->flags & OPF_OPTIONAL)) {
 		*e = (struct err){ 0 };
 		return 0;
 	}
@@ -246,12 +255,12 @@ static int op_file(struct child *c, const struct op *op, struct err *e)
 	if (op->flags & OPF_BIND_FILE)
 		return file_bind(c, op, e);
 	parent = parent_open(c, op, &name);
-	if (parent == -EROFS && (op->flags & OPF_OPTIONAL))
+	if (is_unwritable(parent) && (op->flags & OPF_OPTIONAL))
 		return 0;
 	if (parent < 0)
 		return op_error(op, -parent, e);
 	r = file_create(parent, name, op);
-	if (r == -EROFS && (op->flags & OPF_OPTIONAL))
+	if (is_unwritable(r) && (op->flags & OPF_OPTIONAL))
 		return 0;
 	return r < 0 ? op_error(op, -r, e) : 0;
 }
