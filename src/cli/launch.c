@@ -94,9 +94,9 @@ int launch_look(struct launch *l, struct err *e)
 		l->host.proc_fresh = true;
 	if (l->q->userns == USERNS_SUBID)
 		r = host_subids(l->a, &l->root, &l->host, e);
-	if (r < 0)
-		return r;
-	return look_state(l, e);
+	if (r >= 0)
+		r = check_sources(l, e);
+	return r < 0 ? r : look_state(l, e);
 }
 
 /* ---- GPUs ------------------------------------------------------------------------------- */

@@ -130,22 +130,23 @@ static int scan_long(struct scan *s, const char *word, struct err *e)
 	return take_value(s, o, typed, eq ? eq + 1 : NULL, e);
 }
 
-/* "-i", "-it", "-v value", "-vvalue", "-v=value" */
+/* "-i", "-it", "-v value", "-vvalue", "-v=value"; messages give the long name */
 static int scan_short(struct scan *s, const char *word, struct err *e)
 {
 	for (const char *p = word + 1; *p; p++) {
 		const char typed[] = { '-', *p, '\0' };
 		const struct opt *o = opt_find_short(*p, s->verbs);
 		const char *rest = p[1] == '=' ? p + 2 : p + 1;
+		const char *name;
 		bool has_rest = p[1] == '=' || (o && o->arg != OPT_FLAG && p[1]);
 
 		if (!o)
 			return unknown_option(s, isprint((unsigned char)*p) ? typed : word,
 					      word + 1, e);
+		name = arena_printf(s->a, "--%s", o->name);
 		if (has_rest || o->arg != OPT_FLAG)
-			return take_value(s, o, arena_strdup(s->a, typed), has_rest ? rest : NULL,
-					  e);
-		push_item(s, o, arena_strdup(s->a, typed), "true");
+			return take_value(s, o, name, has_rest ? rest : NULL, e);
+		push_item(s, o, name, "true");
 	}
 	return 0;
 }

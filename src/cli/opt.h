@@ -138,7 +138,7 @@ extern const struct opt_group opt_group_gpus, opt_group_files, opt_group_identit
 
 struct opt_item {
 	const struct opt *opt;
-	const char *typed; /* "--volume" or "-v" */
+	const char *typed; /* "--network"; "--volume" also for "-v" */
 	const char *value;
 };
 

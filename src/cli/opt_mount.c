@@ -463,14 +463,14 @@ static int mount_finish(struct mount_spec *s, struct err *e)
 		return -EINVAL;
 	}
 	if (!s->dst)
-		return err_set(e, EINVAL, "dst= is missing");
+		return err_set(e, EINVAL, "the destination is missing (dst=)");
 	r = set_target(s->in, &s->m, s->dst, e);
 	if (r < 0 || str_eq(s->type, "tmpfs")) {
 		s->m.type = REQ_TMPFS;
 		return r;
 	}
 	if (!s->src)
-		return err_set(e, EINVAL, "src= is missing");
+		return err_set(e, EINVAL, "the source is missing (src=)");
 	return set_source(s->in, &s->m, s->src, e);
 }
 

@@ -2,6 +2,10 @@
 /*
  * What options put into the request: everything but mounts and variables.
  */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
 #include <gpurun/log.h>
 
 #include "../../src/cli/cmd.h"
@@ -82,13 +86,19 @@ static void test_ulimits(void)
 static void test_lists(void)
 {
 	const struct request *q = &asked.request;
+	int fd;
 
-	is_int(ASK("--preserve-fd", "3,4", "--preserve-fd", "9", "--dns", "8.8.8.8", "--dns", "::1",
-		   "--add-host", "a:1.2.3.4", "--add-host", "b:::1", "--add-host", "c=[::1]",
+	is_int(ASK("--preserve-fd", "1,2", "--preserve-fd", "0", "--dns", "8.8.8.8", "--dns",
+		   "::1"),
+	       0, "lists: %s", err.msg);
+	ok(q->n_preserve_fds == 3 && q->preserve_fds[1] == 2, "descriptors");
+	is_int((int)q->dns.n, 2, "name servers");
+	fd = open("/", O_RDONLY | O_CLOEXEC);
+	ok(ASK("--preserve-fd", arena_printf(arena, "%d", fd)) < 0, "a descriptor of our own");
+	close(fd);
+	is_int(ASK("--add-host", "a:1.2.3.4", "--add-host", "b:::1", "--add-host", "c=[::1]",
 		   "--device", "/dev/fuse", "--device", "/dev/a:/dev/b:rw", "--device", "/dev/c:r"),
 	       0, "lists: %s", err.msg);
-	ok(q->n_preserve_fds == 3 && q->preserve_fds[2] == 9, "descriptors");
-	is_int((int)q->dns.n, 2, "name servers");
 	is_str(q->add_host.v[0], "a:1.2.3.4", "a host");
 	is_str(q->add_host.v[1], "b:::1", "with an IPv6 address");
 	is_str(q->add_host.v[2], "c:::1", "in brackets");

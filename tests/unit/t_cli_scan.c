@@ -101,7 +101,7 @@ static void test_wrong(void)
 	ok(scan("--read_only=true image", VERB_RUN, true) < 0, "with a value");
 	is_str(err.msg, "--read_only: no such option", "the value is not in the message");
 	ok(scan("-v", VERB_RUN, true) < 0, "a value is missing");
-	is_str(err.msg, "-v: wants a value (SRC[:DST[:OPTS]])", "its message");
+	is_str(err.msg, "--volume: wants a value (SRC[:DST[:OPTS]])", "its message");
 	ok(scan("--gpus", VERB_RUN, true) < 0, "a value is missing behind a long option");
 	ok(scan("-iZ image", VERB_RUN, true) < 0, "a wrong letter in a cluster");
 	is_str(err.msg, "-Z: no such option", "only the letter is named");
