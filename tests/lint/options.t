@@ -4,6 +4,11 @@
 # completions hold no copy of it.
 . "$(dirname "$0")/lint.bash"
 
+# the completion of a verb offers the store's images, too: have none
+GPURUN_STORE=$(mktemp -d)
+export GPURUN_STORE
+trap 'rm -rf "$GPURUN_STORE"' EXIT
+
 verbs() {
 	"$GPURUN" __complete -- '' | awk -F'\t' '/^:/ || /[\/.]/ { next } { print $1 }'
 }
