@@ -61,7 +61,7 @@ struct host {
 	struct host_job job;
 	struct gpu_set gpus;
 	struct host_subids subids; /* empty unless host_subids() was called */
-	const char *state_dir; /* see state.h; set by the caller */
+	const char *state_dir;     /* see state.h; set by the caller */
 };
 
 /**
