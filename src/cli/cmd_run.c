@@ -179,7 +179,7 @@ static int attempt(struct launch *l, int *ret_status, struct err *e)
 
 /*
  * Correct the snapshot by what was refused: 1: decide again, 0: there is nothing else to try.
- * The new plan brings the note that the user reads.
+ * The new plan brings the note that the user reads, or an error where --pid private was asked.
  */
 static int fall_back(struct launch *l, const struct err *refused, struct err *e)
 {
@@ -193,7 +193,7 @@ static int fall_back(struct launch *l, const struct err *refused, struct err *e)
 			r = launch_make_places(l, e);
 		return r < 0 ? r : 1;
 	}
-	if (refused->topic == ERR_TOPIC_PROC && l->host.proc_fresh && l->q->pid != NS_PRIVATE) {
+	if (refused->topic == ERR_TOPIC_PROC && l->host.proc_fresh) {
 		l->host.proc_fresh = false;
 		log_debug(1, "%s: deciding again with the host's /proc", refused->msg);
 		return 1;
