@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # build.sh OUT [MKIMAGE-OPTION]... - Debian of this machine's release with python3 and gcc, as
-# three layers: the base, python3 with pip, gcc; the last one also deletes all documentation.
-# Packages come from the mirrors that this machine's apt uses.  Wants mmdebstrap and python3,
-# and root or subordinate ids; takes minutes.
+# three layers: the base, python3 with pip and its own tests, gcc; the last one also deletes all
+# documentation.  Packages come from the mirrors that this machine's apt uses.  Wants mmdebstrap
+# and python3, and root or subordinate ids; takes minutes.
 # Without options: an OCI archive compressed with zstd, started with bash.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -32,7 +32,8 @@ strap() {
 		"$tar" - < "$tmp/sources"
 }
 
-python=ca-certificates,python3,python3-pip,python3-venv,python3-numpy
+version=$(apt-cache depends python3 | sed -n 's/^ *Depends: \(python3\.[0-9]*\)$/\1/p')
+python=ca-certificates,python3,python3-pip,python3-venv,python3-numpy,lib$version-testsuite
 strap "$tmp/1.tar" ca-certificates
 strap "$tmp/2-full.tar" "$python"
 strap "$tmp/3-full.tar" "$python,gcc,libc6-dev,make" --dpkgopt='path-exclude=/usr/share/doc/*' \

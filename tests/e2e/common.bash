@@ -4,7 +4,7 @@
 #
 #	GPURUN            the program (default: ./gpurun of this tree)
 #	GPURUN_MUST_WORK  1: what this machine cannot do is a failure, not a skip
-bats_require_minimum_version 1.5.0
+[ -z "${BATS_VERSION-}" ] || bats_require_minimum_version 1.5.0
 
 REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 GPURUN=${GPURUN:-$REPO/gpurun}
@@ -19,9 +19,14 @@ setup_file() {
 	IMAGES=$(bash "$HELPERS/test-images.sh")
 	FILE_DIR=$(mktemp -d "$TESTFS/gpurun-test.XXXXXX")
 	GPURUN_STORE=$FILE_DIR/store
+	# the first start of an image says that it unpacks; the tests want to see later ones
+	XDG_RUNTIME_DIR=$FILE_DIR "$GPURUN" -q "$IMAGES/busybox.tar" true < /dev/null || true
+	declare -F test_setup_file > /dev/null && test_setup_file
+	return 0
 }
 
 teardown_file() {
+	chmod -R u+rwx "$FILE_DIR" 2> /dev/null
 	rm -rf "$FILE_DIR"
 }
 
@@ -46,24 +51,36 @@ teardown() {
 		echo "stderr: ${stderr-}"
 	fi
 	declare -F test_teardown > /dev/null && test_teardown
-	nothing_left
+	local clean=0
+	nothing_left || clean=1
 	cd /
 	chmod -R u+rwx "$T" 2> /dev/null
 	rm -rf "$T"
+	return $clean
 }
 
 # ---- running ---------------------------------------------------------------------------------
 
-# Results of these are in $status, $output and $stderr.
-try() {
-	run --separate-stderr "$GPURUN" "$@"
+# Results of these are in $status, $output and $stderr.  (Not bats' "run": it has opinions on 127.)
+try_command() {
+	status=0
+	"$@" > "$T/stdout" 2> "$T/stderr" || status=$?
+	output=$(cat "$T/stdout") stderr=$(cat "$T/stderr")
 }
 
-# It must end with status 0, saying nothing itself.
+try() {
+	try_command "$GPURUN" "$@"
+}
+
+# It must end with status 0; silent is one that says nothing of its own, either.
 works() {
 	try "$@"
 	[ "$status" = 0 ]
-	[ -z "$stderr" ]
+}
+
+silent() {
+	works "$@"
+	is "$stderr" ''
 }
 
 # fails STATUS WORD... - it must end so, with one message and at most one hint, nothing else.
@@ -75,7 +92,9 @@ fails() {
 	one_message
 }
 
+# One message and at most one hint; how a first unpack went does not count.
 one_message() {
+	stderr=$(grep -vE '^gpurun: (unpacking .* into |.*: layer [0-9]+ of [0-9]+ unpacked)' <<< "$stderr")
 	[ "$(grep -c '^gpurun: ' <<< "$stderr")" = 1 ]
 	[ "$(grep -c '^hint: ' <<< "$stderr")" -le 1 ]
 	[ "$(grep -vc -e '^gpurun: ' -e '^hint: ' <<< "$stderr")" = 0 ]
@@ -165,29 +184,47 @@ mark_processes() {
 	echo "$MARK" > "/proc/$BASHPID/oom_score_adj"
 }
 
-marked_processes() {
-	local f pid v
+# find_marked - into LEFT: the processes of this test but for this shell and those above it.
+# No subshell and no other program: they would find themselves.
+find_marked() {
+	local f pid v key above=" $BASHPID " p=$BASHPID
+	while [ "$p" -gt 1 ]; do
+		while read -r key v; do [ "$key" != PPid: ] || p=$v; done < "/proc/$p/status"
+		above+="$p "
+	done
+	LEFT=()
 	for f in /proc/[0-9]*/oom_score_adj; do
 		pid=${f#/proc/} pid=${pid%/*}
-		[ "$pid" != "$BASHPID" ] && [ "$pid" != "$$" ] || continue
+		[[ $above != *" $pid "* ]] || continue
 		{ read -r v < "$f"; } 2> /dev/null || continue
 		[ "$v" = "$MARK" ] || continue
-		grep -q '^State:.*Z' "/proc/$pid/status" 2> /dev/null && continue
-		printf '%s %s\n' "$pid" "$(tr '\0' ' ' < "/proc/$pid/cmdline" 2> /dev/null)"
+		while read -r key v; do
+			[ "$key" != State: ] || [[ $v == Z* ]] || LEFT+=("$pid")
+		done 2> /dev/null < "/proc/$pid/status"
 	done
 }
 
 no_process() {
-	local left
-	left=$(marked_processes | grep -v "^$BASHPID " || true)
-	[ -z "$left" ]
+	find_marked
+	[ ${#LEFT[@]} = 0 ]
+}
+
+at_least_processes() {
+	find_marked
+	[ ${#LEFT[@]} -ge "$1" ]
 }
 
 # Nothing of what a container needs outlives it: processes, mounts, state, scratch.
 nothing_left() {
 	local d left
-	wait_for 3 no_process || { marked_processes; return 1; }
-	is "$(mounts)" "$MOUNTS_BEFORE"
+	wait_for 3 no_process || {
+		for d in "${LEFT[@]}"; do
+			echo "left: $d $(tr '\0' ' ' < "/proc/$d/cmdline")"
+			kill -9 "$d" 2> /dev/null
+		done
+		return 1
+	}
+	is "$(mounts)" "$MOUNTS_BEFORE" || return 1
 	left=$(find "$XDG_RUNTIME_DIR" -mindepth 1 ! -path '*/gpurun' ! -path '*/gpurun/mnt' 2>&1)
 	[ -z "$left" ] || { echo "left in the state directory: $left"; return 1; }
 	for d in tmp trash scratch; do

@@ -1,0 +1,110 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Every system call that changes something in a successful launch fails, one after the other, in
+# the launcher as in the child.  Each failure must end in status 125 with one message (from the
+# child: naming the step), or be one that a start survives by design (table below); and it must
+# leave nothing.  An injection that was never hit is a failure of this test.
+#
+#	faults.t [ROLE:NAME]     only the calls that match this pattern
+set -u
+. "$(dirname "$0")/common.bash"
+
+# ROLE:NAME, a pattern, and why the start goes on without it.
+survives=(
+)
+
+only=${1:-*}
+tests=0 failed=0
+
+say() {
+	tests=$((tests + 1))
+	echo "$1 $tests - $2"
+	[ "$1" = ok ] || failed=$((failed + 1))
+}
+
+may_survive() {
+	local row
+	for row in "${survives[@]}"; do
+		[[ $1 == ${row%% *} ]] && return 0
+	done
+	return 1
+}
+
+# verdict CALL - nothing printed: as it should be
+verdict() {
+	local call=${1%:*}
+	grep -q hit "$T/hit" || echo "never hit"
+	case $status in
+	125)
+		is "$(grep -c '^gpurun: ' "$T/err")" 1
+		[ "$(grep -vc -e '^gpurun: ' -e '^hint: ' "$T/err")" = 0 ] || echo "other lines on stderr"
+		[[ $call == 0:* ]] || grep -q '^gpurun: .*step [a-z]*: ' "$T/err" || echo "no step is named"
+		;;
+	0)
+		may_survive "$call" || echo "the start survived"
+		grep -q payload "$T/out" || echo "no output of the command"
+		;;
+	124) echo "hangs" ;;
+	*) echo "status $status" ;;
+	esac
+	nothing_left
+}
+
+# fail_one CALL OPTION... - let it fail with EIO; up to three times, as the order of two
+# processes may hide the call
+fail_one() {
+	local call=$1 try
+	shift
+	for try in 1 2 3; do
+		timeout -s KILL 20 "$FAULT" -i "$call" -e 5 -o "$T/hit" "$GPURUN" "$@" "$BUSYBOX" echo payload \
+			> "$T/out" 2> "$T/err" < /dev/null
+		status=$?
+		[ $status = 137 ] && status=124
+		grep -q hit "$T/hit" && return
+	done
+}
+
+# launch NAME OPTION... - all calls of a start with these options
+launch() {
+	local name=$1 call problem kind bad=0 n=0
+	shift
+	if ! "$FAULT" -l "$T/calls" "$GPURUN" "$@" "$BUSYBOX" echo payload > "$T/out" 2> "$T/err"; then
+		say "not ok" "$name: starts"
+		sed 's/^/# /' "$T/err"
+		return
+	fi
+	for kind in $(cut -d: -f1,2 "$T/calls" | sort -u); do
+		[[ $kind == $only ]] || continue
+		bad=0 n=0
+		for call in $(grep "^$kind:" "$T/calls"); do
+			n=$((n + 1))
+			fail_one "$call" "$@"
+			problem=$(verdict "$call")
+			[ -n "$problem" ] || continue
+			bad=$((bad + 1))
+			sed 's/^/# /' <<< "$call: $problem: $(cat "$T/err" "$T/out")"
+		done
+		if [ $bad = 0 ]; then
+			say ok "$name: $kind ($n)"
+		else
+			say "not ok" "$name: $kind ($bad of $n)"
+		fi
+	done
+}
+
+BATS_TEST_NUMBER=1
+setup_file
+trap teardown_file EXIT
+setup
+FAULT=$T/fault
+if ! ${CC:-cc} -std=gnu17 -O2 -o "$FAULT" "$HELPERS/fault.c"; then
+	echo "Bail out! fault.c does not compile"
+	exit 1
+fi
+mkdir "$T/data"
+launch "default"
+launch "--root and options" --root --net none -v "$T/data:/data" --tmpfs /t --read-only --hostname h \
+	--ulimit core=0 --security-opt mask=/etc/group
+[ $tests -gt 0 ] || say "not ok" "no call at all"
+echo "1..$tests"
+[ $failed = 0 ]

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * fault - run a command and let one chosen system call of it fail.
+ *
+ *	fault -l FILE COMMAND...                  write the calls of a run to FILE
+ *	fault -i CALL -e ERRNO [-o FILE] COMMAND...   let CALL fail; "hit" goes to FILE
+ *
+ * A CALL is ROLE:NAME:N, the N-th call of that name by the process of that role.  Roles count
+ * the processes in the order of their birth: 0 is the command itself.  strace can inject
+ * errors, too, but it counts for each process and has no way to spare one of them: a call that
+ * the launcher makes as often as the child would always fail in the launcher first.
+ *
+ * Listed are the calls that change something (table below), not those that only look.  A
+ * process is left alone after its execve, except for the command's own first one: what the
+ * payload does is no concern of ours.  Exit status: the command's, 128+n by signal n.
+ */
+#define _GNU_SOURCE
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define ROLES_MAX 32
+
+/* How a call is told from one that only looks. */
+enum filter {
+	ALWAYS,
+	OPEN_FLAGS_2,  /* flags in the third argument: only those that write or make */
+	NOT_STDIO,     /* first argument is a descriptor: not 0, 1, 2 */
+	LOCK_COMMANDS, /* fcntl: only locks */
+	HAS_LIMIT,     /* prlimit64: only with a new limit */
+};
+
+#define CALL(name, filter)               \
+	{                                \
+		__NR_##name, #name, filter \
+	}
+
+static const struct call {
+	long nr;
+	const char *name;
+	enum filter filter;
+} calls[] = {
+	CALL(mount, ALWAYS), CALL(umount2, ALWAYS), CALL(fsopen, ALWAYS), CALL(fsconfig, ALWAYS),
+	CALL(fsmount, ALWAYS), CALL(move_mount, ALWAYS), CALL(open_tree, ALWAYS),
+	CALL(mount_setattr, ALWAYS), CALL(pivot_root, ALWAYS), CALL(chroot, ALWAYS),
+	CALL(openat, OPEN_FLAGS_2), CALL(openat2, ALWAYS), CALL(mkdirat, ALWAYS),
+	CALL(mknodat, ALWAYS), CALL(symlinkat, ALWAYS), CALL(linkat, ALWAYS),
+	CALL(renameat2, ALWAYS), CALL(unlinkat, ALWAYS), CALL(fchmod, ALWAYS),
+	CALL(fchmodat, ALWAYS), CALL(fchown, ALWAYS), CALL(fchownat, ALWAYS),
+	CALL(ftruncate, ALWAYS), CALL(write, NOT_STDIO), CALL(pwrite64, NOT_STDIO),
+	CALL(sendmsg, ALWAYS), CALL(sendto, ALWAYS), CALL(recvmsg, ALWAYS), CALL(flock, ALWAYS),
+	CALL(fcntl, LOCK_COMMANDS), CALL(fsetxattr, ALWAYS), CALL(setxattr, ALWAYS),
+	CALL(clone, ALWAYS), CALL(clone3, ALWAYS), CALL(execve, ALWAYS), CALL(execveat, ALWAYS),
+	CALL(setns, ALWAYS), CALL(unshare, ALWAYS), CALL(setresuid, ALWAYS),
+	CALL(setresgid, ALWAYS), CALL(setgroups, ALWAYS), CALL(prctl, ALWAYS),
+	CALL(capset, ALWAYS), CALL(seccomp, ALWAYS), CALL(landlock_create_ruleset, ALWAYS),
+	CALL(landlock_add_rule, ALWAYS), CALL(landlock_restrict_self, ALWAYS),
+	CALL(prlimit64, HAS_LIMIT), CALL(sethostname, ALWAYS), CALL(setsid, ALWAYS),
+	CALL(setpgid, ALWAYS), CALL(chdir, ALWAYS), CALL(fchdir, ALWAYS), CALL(keyctl, ALWAYS),
+	CALL(close_range, ALWAYS), CALL(socket, ALWAYS), CALL(socketpair, ALWAYS),
+	CALL(pipe2, ALWAYS), CALL(pidfd_open, ALWAYS), CALL(signalfd4, ALWAYS),
+	CALL(eventfd2, ALWAYS), CALL(dup3, ALWAYS), CALL(ioctl, NOT_STDIO),
+	CALL(waitid, ALWAYS), CALL(memfd_create, ALWAYS),
+#ifdef __x86_64__
+	CALL(open, ALWAYS), CALL(mkdir, ALWAYS), CALL(rmdir, ALWAYS), CALL(unlink, ALWAYS),
+	CALL(rename, ALWAYS), CALL(symlink, ALWAYS), CALL(chmod, ALWAYS), CALL(dup2, ALWAYS),
+	CALL(renameat, ALWAYS), CALL(fork, ALWAYS), CALL(vfork, ALWAYS),
+#endif
+};
+#define N_CALLS (sizeof(calls) / sizeof(calls[0]))
+
+struct process {
+	pid_t pid;
+	bool ours;   /* the command has begun: what comes before its execve is this program */
+	bool inject; /* between the entry and the exit of the chosen call */
+	unsigned int count[N_CALLS];
+};
+
+struct wanted {
+	unsigned int role, n;
+	char name[32];
+	int error;
+};
+
+static const struct call *call_find(const struct __ptrace_syscall_info *info)
+{
+	const uint64_t *a = info->entry.args;
+
+	for (size_t i = 0; i < N_CALLS; i++) {
+		if ((long)info->entry.nr != calls[i].nr)
+			continue;
+		switch (calls[i].filter) {
+		case OPEN_FLAGS_2:
+			return a[2] & (O_WRONLY | O_RDWR | O_CREAT) ? &calls[i] : NULL;
+		case NOT_STDIO:
+			return a[0] > 2 ? &calls[i] : NULL;
+		case LOCK_COMMANDS:
+			return a[1] == F_SETLK || a[1] == F_OFD_SETLK ? &calls[i] : NULL;
+		case HAS_LIMIT:
+			return a[2] ? &calls[i] : NULL;
+		case ALWAYS:
+			return &calls[i];
+		}
+	}
+	return NULL;
+}
+
+/* A call number of -1 is no call at all: the kernel skips it. */
+static void call_skip(pid_t pid)
+{
+#ifdef __x86_64__
+	ptrace(PTRACE_POKEUSER, pid, offsetof(struct user_regs_struct, orig_rax), -1L);
+#elif defined(__aarch64__)
+	int nr = -1;
+	struct iovec v = { &nr, sizeof(nr) };
+
+	ptrace(PTRACE_SETREGSET, pid, NT_ARM_SYSTEM_CALL, &v);
+#else
+#error "no such architecture"
+#endif
+}
+
+static void call_result(pid_t pid, int error)
+{
+#ifdef __x86_64__
+	ptrace(PTRACE_POKEUSER, pid, offsetof(struct user_regs_struct, rax), (long)-error);
+#elif defined(__aarch64__)
+	struct user_regs_struct r;
+	struct iovec v = { &r, sizeof(r) };
+
+	ptrace(PTRACE_GETREGSET, pid, NT_PRSTATUS, &v);
+	r.regs[0] = (uint64_t)(long)-error;
+	ptrace(PTRACE_SETREGSET, pid, NT_PRSTATUS, &v);
+#endif
+}
+
+/* A system call begins or ends: count it, write it down, or make it the one that fails. */
+static void on_syscall(struct process *p, unsigned int role, const struct wanted *w, FILE *out)
+{
+	struct __ptrace_syscall_info info = { 0 };
+	const struct call *c;
+	unsigned int n;
+
+	ptrace(PTRACE_GET_SYSCALL_INFO, p->pid, sizeof(info), &info);
+	if (info.op == PTRACE_SYSCALL_INFO_EXIT && p->inject) {
+		call_result(p->pid, w->error);
+		p->inject = false;
+	}
+	if (info.op != PTRACE_SYSCALL_INFO_ENTRY || (role == 0 && !p->ours))
+		return;
+	c = call_find(&info);
+	if (!c)
+		return;
+	n = ++p->count[c - calls];
+	if (!w->n) {
+		fprintf(out, "%u:%s:%u\n", role, c->name, n);
+	} else if (w->role == role && w->n == n && !strcmp(w->name, c->name)) {
+		fprintf(out, "hit\n");
+		fflush(out);
+		call_skip(p->pid);
+		p->inject = true;
+	}
+}
+
+static int status_of(int wstatus)
+{
+	return WIFEXITED(wstatus) ? WEXITSTATUS(wstatus) : 128 + WTERMSIG(wstatus);
+}
+
+static unsigned int role_find(struct process *p, unsigned int *n, pid_t pid)
+{
+	for (unsigned int i = 0; i < *n; i++)
+		if (p[i].pid == pid)
+			return i;
+	if (*n == ROLES_MAX) {
+		fprintf(stderr, "fault: more than %d processes\n", ROLES_MAX);
+		exit(99);
+	}
+	p[*n] = (struct process){ .pid = pid };
+	return (*n)++;
+}
+
+/* One stop of one process; says how it goes on. */
+static void on_stop(struct process *p, unsigned int role, int wstatus, const struct wanted *w,
+		    FILE *out)
+{
+	int sig = WSTOPSIG(wstatus), event = wstatus >> 16;
+
+	if (sig == (SIGTRAP | 0x80)) {
+		on_syscall(p, role, w, out);
+		sig = 0;
+	} else if (event == PTRACE_EVENT_EXEC && role == 0) {
+		p->ours = true;
+		sig = 0;
+	} else if (event == PTRACE_EVENT_EXEC) {
+		ptrace(PTRACE_DETACH, p->pid, NULL, NULL);
+		return;
+	} else if (event == PTRACE_EVENT_STOP && sig != SIGTRAP) {
+		ptrace(PTRACE_LISTEN, p->pid, NULL, NULL);
+		return;
+	} else if (event) {
+		sig = 0;
+	}
+	ptrace(PTRACE_SYSCALL, p->pid, NULL, (long)sig);
+}
+
+/* Follow everybody until the command itself has ended. */
+static int follow(pid_t pid, const struct wanted *w, FILE *out)
+{
+	static struct process p[ROLES_MAX];
+	unsigned int n = 0;
+	int wstatus, status = -1;
+
+	role_find(p, &n, pid);
+	for (;;) {
+		pid_t who = waitpid(-1, &wstatus, __WALL);
+
+		if (who < 0)
+			break;
+		if (WIFSTOPPED(wstatus)) {
+			unsigned int role = role_find(p, &n, who);
+
+			on_stop(&p[role], role, wstatus, w, out);
+		} else if (who == pid) {
+			status = status_of(wstatus);
+		}
+	}
+	return status;
+}
+
+/* The command waits until it is followed; its execve is the first stop. */
+static pid_t start(char **argv)
+{
+	const long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |
+			     PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL;
+	int gate[2];
+	pid_t pid;
+	char c;
+
+	if (pipe2(gate, O_CLOEXEC) != 0)
+		return -1;
+	pid = fork();
+	if (pid == 0) {
+		close(gate[1]);
+		if (read(gate[0], &c, 1) == 0)
+			execvp(argv[0], argv);
+		_exit(127);
+	}
+	if (pid < 0 || ptrace(PTRACE_SEIZE, pid, NULL, options) != 0) {
+		perror("fault");
+		exit(99);
+	}
+	close(gate[0]);
+	close(gate[1]);
+	return pid;
+}
+
+int main(int argc, char **argv)
+{
+	struct wanted w = { 0 };
+	FILE *out = NULL;
+	int opt;
+
+	while ((opt = getopt(argc, argv, "+l:i:e:o:")) != -1) {
+		if (opt == 'l' || opt == 'o')
+			out = fopen(optarg, "we");
+		else if (opt == 'e')
+			w.error = (int)strtol(optarg, NULL, 10);
+		else if (opt != 'i' ||
+			 sscanf(optarg, "%u:%31[^:]:%u", &w.role, w.name, &w.n) != 3)
+			return 99;
+	}
+	if (!out || optind >= argc)
+		return 99;
+	return follow(start(argv + optind), &w, out);
+}
