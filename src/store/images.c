@@ -260,6 +260,8 @@ int image_load(const struct place *p, struct arena *a, const char *file, struct 
 		return -EBADMSG;
 	}
 	image_lowers(a, p, &rec, &rec.image.lowers);
+	rec.image.passwd = rec.image.passwd ? rec.image.passwd : "";
+	rec.image.group = rec.image.group ? rec.image.group : "";
 	*ret = rec.image;
 	if (ret_record)
 		*ret_record = rec;

@@ -309,8 +309,6 @@ int record_parse(struct arena *a, const char *text, size_t len, struct record *r
 	}
 	if (!s || !str_eq(s, "end") || r.p != r.end)
 		return -EBADMSG;
-	rec.image.passwd = rec.image.passwd ? rec.image.passwd : "";
-	rec.image.group = rec.image.group ? rec.image.group : "";
 	*ret = rec;
 	return 0;
 }

@@ -20,7 +20,16 @@
 #include "userns.h"
 
 #define SANDBOX_MEMORY ((rlim_t)6 << 30) /* address space, most of it never touched */
-#define SANDBOX_FILES  256
+#ifdef __has_feature
+#if __has_feature(address_sanitizer)
+#define SANDBOX_ASAN 1
+#endif
+#endif
+#ifdef __SANITIZE_ADDRESS__
+#define SANDBOX_ASAN 1
+#endif
+
+#define SANDBOX_FILES 256
 
 /* ABI 2 lets files and directories move between directories of one rule (REFER). */
 #define LANDLOCK_ABI_MIN 2
@@ -35,31 +44,34 @@
 #define FS_IOCTL_DEV  (1ULL << 15)       /* ABI 5 */
 #define NET_ALL_ABI_4 3ULL               /* bind and connect TCP */
 
-static const struct {
-	int resource;
-	rlim_t limit;
-} limits[] = {
-	{ RLIMIT_CORE, 0 },
-	{ RLIMIT_NOFILE, SANDBOX_FILES },
-#if !defined(__SANITIZE_ADDRESS__) /* its shadow is larger than any limit */
-	{ RLIMIT_DATA, SANDBOX_MEMORY },
-#endif
-};
+/* Lower a limit, hard and soft; the type of @resource differs between C libraries. */
+#define LIMIT(resource, to)                                                                        \
+	do {                                                                                       \
+		struct rlimit now;                                                                 \
+                                                                                                   \
+		if (getrlimit((resource), &now) < 0)                                               \
+			return -errno;                                                             \
+		now = limit_to(now, (to));                                                         \
+		if (setrlimit((resource), &now) < 0)                                               \
+			return -errno;                                                             \
+	} while (0)
+
+static struct rlimit limit_to(struct rlimit now, rlim_t to)
+{
+	if (now.rlim_max > to)
+		now.rlim_max = to;
+	if (now.rlim_cur > now.rlim_max)
+		now.rlim_cur = now.rlim_max;
+	return now;
+}
 
 static int set_limits(void)
 {
-	for (size_t i = 0; i < ELEMENTS(limits); i++) {
-		struct rlimit now;
-
-		if (getrlimit(limits[i].resource, &now) < 0)
-			return -errno;
-		if (now.rlim_max > limits[i].limit)
-			now.rlim_max = limits[i].limit;
-		if (now.rlim_cur > now.rlim_max)
-			now.rlim_cur = now.rlim_max;
-		if (setrlimit(limits[i].resource, &now) < 0)
-			return -errno;
-	}
+	LIMIT(RLIMIT_CORE, 0);
+	LIMIT(RLIMIT_NOFILE, SANDBOX_FILES);
+#ifndef SANDBOX_ASAN /* its shadow is larger than any limit */
+	LIMIT(RLIMIT_DATA, SANDBOX_MEMORY);
+#endif
 	return 0;
 }
 
