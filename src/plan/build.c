@@ -19,7 +19,8 @@
  */
 #define OUTSIDE                                                                                    \
 	{                                                                                          \
-		.pid = NS_PRIVATE, .ipc = NS_PRIVATE, .landlock = true, .env_host = "auto"         \
+		.pid = NS_PRIVATE, .ipc = NS_PRIVATE, .uts = NS_PRIVATE, .landlock = true,         \
+		.env_host = "auto"                                                                 \
 	}
 static const struct plan_place places[] = {
 	[JOB_NONE] = OUTSIDE,
@@ -111,6 +112,7 @@ int plan_namespaces(struct builder *b, struct err *e)
 {
 	struct plan_container *c = &b->p->container;
 	enum ns_mode ipc = b->req->ipc ? b->req->ipc : b->place->ipc;
+	enum ns_mode uts = b->req->uts ? b->req->uts : b->place->uts;
 	int r = plan_pid_namespace(b, e);
 
 	if (r < 0)
@@ -124,7 +126,7 @@ int plan_namespaces(struct builder *b, struct err *e)
 		c->namespaces |= CLONE_NEWPID;
 	if (b->ipc_private)
 		c->namespaces |= CLONE_NEWIPC;
-	if (b->req->hostname || b->req->uts == NS_PRIVATE)
+	if (uts == NS_PRIVATE)
 		c->namespaces |= CLONE_NEWUTS;
 	if (b->net_private)
 		c->namespaces |= CLONE_NEWNET;

@@ -31,7 +31,7 @@ enum plan_phase {
 
 /* One column of the table "In a job and outside": what holds when the user says nothing. */
 struct plan_place {
-	enum ns_mode pid, ipc;
+	enum ns_mode pid, ipc, uts;
 	bool bind_cwd, bind_home;
 	bool landlock;
 	const char *env_host;

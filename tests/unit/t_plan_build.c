@@ -52,8 +52,9 @@ static void test_plain(void)
 	struct plan_case c = fresh();
 
 	built(&c, "the plainest plan");
-	ok(c.p->container.namespaces == (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC),
-	   "user, mount, PID and IPC namespaces");
+	ok(c.p->container.namespaces ==
+		   (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS),
+	   "user, mount, PID, IPC and UTS namespaces");
 	is_int(c.p->container.uid_inside, 1000, "the same uid inside");
 	is_int(c.p->container.root.kind, ROOT_OVERLAY, "an overlay");
 	ok(c.p->container.root.size == UINT64_C(8) << 30, "half of the smaller limit");
