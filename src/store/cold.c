@@ -35,7 +35,7 @@ struct unpacking {
 	char ids[IMAGE_LAYERS_MAX][IMAGE_ID_HEX + 1]; /* diff_ids as computed or announced */
 	bool fresh[IMAGE_LAYERS_MAX];                 /* in the stage, not in the store */
 	uint32_t n;
-	uint64_t written;
+	uint64_t free_bytes, free_inodes; /* before */
 	struct unpack_skipped skipped;
 };
 
@@ -160,7 +160,6 @@ static int hear_layers(struct unpacking *u, struct err *e)
 				return err_set(e, EBADMSG, "%s: layer %u is not what it says",
 					       label(u), m.layer + 1);
 			memcpy(u->ids[m.layer], m.diff_id, IMAGE_ID_HEX + 1);
-			u->written = m.bytes;
 		} else if (m.type == MSG_DONE) {
 			u->skipped = m.skipped;
 			return 0;
@@ -430,19 +429,25 @@ static void say_skipped(const struct unpacking *u)
 			 s->leftovers);
 }
 
-/* No room: what was needed at least, what there was before (the stage is still there). */
-static void explain_space(const struct unpacking *u, struct err *e)
+static void measure_space(struct unpacking *u)
 {
-	const uint64_t mib = 1 << 20;
 	struct statvfs sv;
 
-	if (!e || (e->code != ENOSPC && e->code != EDQUOT) || fstatvfs(u->place->fd, &sv) < 0)
+	if (fstatvfs(u->place->fd, &sv) < 0)
+		return;
+	u->free_bytes = (uint64_t)sv.f_bavail * sv.f_frsize;
+	u->free_inodes = (uint64_t)sv.f_favail;
+}
+
+static void explain_space(const struct unpacking *u, struct err *e)
+{
+	if (!e || (e->code != ENOSPC && e->code != EDQUOT))
 		return;
 	err_set(e, e->code,
-		"%s: no room for %s: %" PRIu64 " MiB and %" PRIu64
-		" inodes are left beside the part that is unpacked%s",
-		u->place->path, label(u), (uint64_t)sv.f_bavail * sv.f_frsize / mib,
-		(uint64_t)sv.f_favail, e->code == EDQUOT ? " (your quota is reached)" : "");
+		"%s: no room for %s: it needs more than the %" PRIu64 " MiB and %" PRIu64
+		" inodes that were free%s",
+		u->place->path, label(u), u->free_bytes >> 20, u->free_inodes,
+		e->code == EDQUOT ? ", or than your quota" : "");
 	err_hint(e, "gpurun prune --all, or another directory: --store DIR");
 }
 
@@ -529,6 +534,7 @@ int cold_unpack(const struct cold *c, const char **ret_file, struct err *e)
 	if (tmp < 0)
 		return err_sys(e, errno, "%s/" STORE_VERSION "/" STORE_TMP, u->place->path);
 	(void)stage_sweep(tmp, "", NULL);
+	measure_space(u);
 	r = stage_begin(tmp, "", &u->stage);
 	if (r < 0)
 		return err_sys(e, -r, "%s/" STORE_VERSION "/" STORE_TMP, u->place->path);

@@ -127,19 +127,30 @@ static int copy_regular(struct copy *c, const struct walk_entry *w)
 	return to < 0 ? -errno : copy_file(from, to);
 }
 
-static int copy_symlink(struct copy *c, const struct walk_entry *w)
+static int copy_times(struct copy *c, const struct walk_entry *w)
 {
 	const struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, w->st.st_mtim };
+
+	return utimensat(c->parent, w->name, times, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+}
+
+static int copy_symlink(struct copy *c, const struct walk_entry *w)
+{
 	char target[PATH_MAX];
 	ssize_t n = readlinkat(w->dirfd, w->name, target, sizeof(target) - 1);
 
 	if (n < 0)
 		return -errno;
 	target[n] = '\0';
-	if (symlinkat(target, c->parent, w->name) < 0 ||
-	    utimensat(c->parent, w->name, times, AT_SYMLINK_NOFOLLOW) < 0)
+	return symlinkat(target, c->parent, w->name) < 0 ? -errno : copy_times(c, w);
+}
+
+static int copy_fifo(struct copy *c, const struct walk_entry *w)
+{
+	if (mkfifoat(c->parent, w->name, 0600) < 0 ||
+	    fchmodat(c->parent, w->name, w->st.st_mode & 0777, 0) < 0)
 		return -errno;
-	return 0;
+	return copy_times(c, w);
 }
 
 static int copy_entry(struct copy *c, const struct walk_entry *w)
@@ -156,7 +167,7 @@ static int copy_entry(struct copy *c, const struct walk_entry *w)
 	case S_IFDIR:
 		return mkdirat(c->parent, w->name, 0700) < 0 ? -errno : 0;
 	case S_IFIFO:
-		return mkfifoat(c->parent, w->name, w->st.st_mode & 0777) < 0 ? -errno : 0;
+		return copy_fifo(c, w);
 	default:
 		return 0;
 	}

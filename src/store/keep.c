@@ -23,9 +23,13 @@
 #define SCRATCH_PREFIX "gpurun-scratch."
 #define KEEP_TEXT_MAX  256
 
+/* The upper directory's mode is that of the container's root, whatever our umask is. */
 static int make_overlay(int fd)
 {
-	return mkdirat(fd, KEEP_UPPER, 0755) < 0 || mkdirat(fd, KEEP_WORK, 0700) < 0 ? -errno : 0;
+	if (mkdirat(fd, KEEP_UPPER, 0755) < 0 || fchmodat(fd, KEEP_UPPER, 0755, 0) < 0 ||
+	    mkdirat(fd, KEEP_WORK, 0700) < 0)
+		return -errno;
+	return 0;
 }
 
 /* ---- --keep ----------------------------------------------------------------------------- */

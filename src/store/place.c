@@ -154,7 +154,7 @@ static int open_directory(struct arena *a, const char *path, struct err *e)
 		return fd;
 	r = r < 0 ? -r : errno;
 	if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode))
-		err_set(e, ELOOP, "%s: the store is a symbolic link", path);
+		r = -err_set(e, ELOOP, "%s: the store is a symbolic link", path);
 	else
 		err_sys(e, r, "%s: store", path);
 	err_hint(e, HINT_ELSEWHERE);

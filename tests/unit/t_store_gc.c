@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the verbs do to a store: list, rm, prune, verify, keep, scratch; and which directories
+ * are accepted as one.
+ */
+#include <sys/mount.h>
+
+#include "../../src/store/userns.h"
+#include "stores.h"
+
+static const char *const one[] = { "d etc; f etc/a 1; f b 22; l c b; p q; h d b; d n; d n/m" };
+static const char *const other[] = { "d etc; f etc/a 1; f b 22; l c b; p q; h d b; d n; d n/m",
+				     "d n; f n/.wh.m; d etc; f etc/.wh..wh..opq" };
+
+static void add(struct bench *b, const char *tag, const char *const *specs, size_t n)
+{
+	const char *file = text_of("%s.tar", tag);
+
+	is_int(bench_ensure(b, bench_file(b, file, docker_archive(tag, "{}", specs, n))), 0,
+	       "%s is there", tag);
+	close(b->lock);
+	b->lock = -1;
+}
+
+/* ---- list, rm, prune -------------------------------------------------------------------- */
+
+static void test_list(struct bench *b)
+{
+	struct store_entry *v;
+	size_t n;
+
+	is_int(store_list(b->s, b->a, &v, &n, &b->e), 0, "list");
+	is_int((int)n, 2, "two images");
+	ok(n == 2 && v[0].created <= v[1].created, "the older one first");
+	ok(n == 2 && v[0].names.n == 1 && v[1].names.n == 1, "each with a name");
+	ok(n == 2 && !v[0].in_use && !v[0].read_only, "not in use");
+	is_int(bench_ensure(b, "one:1"), 0, "one is held");
+	store_list(b->s, b->a, &v, &n, &b->e);
+	ok(n == 2 && v[0].in_use != v[1].in_use, "and one is in use");
+}
+
+static void test_remove(struct bench *b)
+{
+	is_int(store_remove(b->s, b->a, "nothing", &b->e), -ENOENT, "rm of what is not there");
+	is_int((int)b->e.topic, ERR_TOPIC_NOT_FOUND, "says so");
+	b->e = (struct err){ 0 };
+	is_int(store_remove(b->s, b->a, "one:1", &b->e), -EBUSY, "rm of what is in use");
+	is_int((int)b->e.topic, ERR_TOPIC_BUSY, "says so: %s", b->e.msg);
+	b->e = (struct err){ 0 };
+	is_int(bench_ensure(b, "one:1"), 0, "it still works");
+	close(b->lock);
+	b->lock = -1;
+	is_int(store_remove(b->s, b->a, "one:1", &b->e), 0, "rm");
+	is_int(bench_count(b, "images"), 1, "one record is left");
+	is_int(bench_count(b, "names"), 1, "one name");
+	is_int(bench_count(b, "files"), 1, "one key");
+	is_int(bench_count(b, "trash"), 0, "no trash");
+	is_int(bench_ensure(b, "other:1"), 0, "the image that shared its layer still works");
+	close(b->lock);
+	b->lock = -1;
+	is_int(store_verify(b->s, b->a, NULL, NULL, &b->e), 0, "and is whole");
+	is_int(store_remove(b->s, b->a, text_of("%.8s", b->image.id), &b->e), 0, "rm by id");
+	is_int(bench_count(b, "layers") + bench_count(b, "trees"), 0, "nothing is left");
+}
+
+static void test_prune(struct bench *b)
+{
+	struct store_pruned p;
+
+	add(b, "one:1", one, 1);
+	if (system(text_of(
+		    "cd %s/v1 && mkdir -p tmp/1.dead/deep/er trash/x/y scratch/old/u "
+		    "layers/%064d/fs && touch tmp/1.dead/lock scratch/old/lock trash/x/y/z && "
+		    "chmod 0 tmp/1.dead/deep scratch/old/u trash/x/y && "
+		    "ln -s ../images/gone names/gone && ln -s ../images/gone files/gone",
+		    b->path, 1)) != 0)
+		die("mess");
+	is_int(bench_ensure(b, "one:1"), 0, "an image in use");
+	is_int(store_prune(b->s, b->a, true, &p, &b->e), 0, "prune --all");
+	is_int((int)p.images, 0, "leaves it");
+	is_int((int)p.layers, 1, "takes the layer without a record");
+	is_int((int)p.directories, 2, "and the two directories whose owner is gone");
+	is_int(bench_count(b, "tmp") + bench_count(b, "trash") + bench_count(b, "scratch"), 0,
+	       "tmp, trash and scratch are empty, whatever modes there were");
+	is_int(bench_count(b, "names") + bench_count(b, "files"), 2, "links to nothing are gone");
+	is_int(bench_count(b, "lock"), 1, "lock files, too, but the store's own");
+	is_int(bench_ensure(b, "one:1"), 0, "the image still works");
+	close(b->lock);
+	b->lock = -1;
+	is_int(store_prune(b->s, b->a, true, &p, &b->e), 0, "prune --all, nothing in use");
+	ok(p.images == 1 && p.bytes > 0, "takes it");
+	is_int(bench_count(b, "images") + bench_count(b, "layers") + bench_count(b, "trees"), 0,
+	       "nothing is left");
+}
+
+static void test_prune_living(struct bench *b)
+{
+	struct store_pruned p;
+	const char *dir;
+	int lock;
+
+	is_int(store_scratch(b->s, b->a, NULL, &dir, &lock, &b->e), 0, "scratch");
+	is_int(store_prune(b->s, b->a, false, &p, &b->e), 0, "prune");
+	is_int(bench_count(b, "scratch"), 1, "leaves what has an owner");
+	close(lock);
+	is_int(store_prune(b->s, b->a, false, &p, &b->e), 0, "prune again");
+	is_int(bench_count(b, "scratch"), 0, "and takes it when the owner is gone");
+}
+
+/* ---- verify ----------------------------------------------------------------------------- */
+
+static int complaints;
+static const char *complaint;
+
+static void complain(void *arg, const char *what, const char *why)
+{
+	(void)arg;
+	complaints++;
+	complaint = text_of("%s: %s", what, why);
+}
+
+static void damage(struct bench *b, const char *command, const char *why)
+{
+	const char *fs = b->image.lowers.v[b->image.lowers.n - 1];
+
+	complaints = 0;
+	if (system(text_of("cp -a %s %s.saved && cd %s && %s", fs, fs, fs, command)) != 0)
+		die(command);
+	is_int(store_verify(b->s, b->a, complain, NULL, &b->e), 1, "%s is one damage", command);
+	ok(complaints == 1 && strstr(complaint, why), "%s", complaint);
+	if (system(text_of("rm -rf %s && mv %s.saved %s", fs, fs, fs)) != 0)
+		die(fs);
+}
+
+static void test_verify(struct bench *b)
+{
+	add(b, "other:1", other, 2);
+	is_int(store_verify(b->s, b->a, complain, NULL, &b->e), 0, "all is well");
+	damage(b, "printf 2 >etc/a", "contents");
+	damage(b, "rm q", "missing");
+	damage(b, "chmod 700 etc", "mode");
+	damage(b, "ln -sfn d c", "target");
+	damage(b, "rm c && mkdir c", "type");
+	damage(b, "touch new", "was not there");
+	damage(b, "printf 1 >>etc/a", "size");
+	is_int(store_verify(b->s, b->a, complain, NULL, &b->e), 0, "all is well again");
+}
+
+/* ---- keep and scratch ------------------------------------------------------------------- */
+
+static void test_keep(struct bench *b)
+{
+	const char *dir, *again;
+	int lock, second;
+
+	is_int(bench_ensure_form(b, text_of("%s/other:1.tar", b->dir), true), 0, "an image, flat");
+	is_int(store_keep(b->s, b->a, "my/work", &b->image, true, &dir, &lock, &b->e), 0, "keep");
+	ok(access(text_of("%s/u", dir), F_OK) == 0 && access(text_of("%s/w", dir), F_OK) == 0,
+	   "upper and work directories in %s", dir);
+	is_int(store_keep(b->s, b->a, "my/work", &b->image, true, &again, &second, &b->e), -EBUSY,
+	       "in use: %s", b->e.msg);
+	is_int((int)b->e.topic, ERR_TOPIC_BUSY, "says so");
+	close(lock);
+	b->e = (struct err){ 0 };
+	is_int(store_keep(b->s, b->a, "my/work", &b->image, true, &again, &lock, &b->e), 0,
+	       "again, later");
+	is_str(again, dir, "the same directory");
+	close(lock);
+	is_int(store_keep(b->s, b->a, "my/work", &b->image, false, &again, &lock, &b->e), -EINVAL,
+	       "not as a copy: %s", b->e.msg);
+	b->e = (struct err){ 0 };
+	is_int(store_keep(b->s, b->a, "copy", &b->image, false, &dir, &lock, &b->e), 0,
+	       "a private copy");
+	is_str(tree_text(open(text_of("%s/fs", dir), O_RDONLY | O_CLOEXEC), true),
+	       tree_text(open(b->image.lowers.v[0], O_RDONLY | O_CLOEXEC), true),
+	       "is equal to the image");
+	close(lock);
+	memset(b->image.id, 'a', 64);
+	is_int(store_keep(b->s, b->a, "copy", &b->image, false, &dir, &lock, &b->e), -EEXIST,
+	       "another image: %s", b->e.msg);
+	is_int(bench_count(b, "tmp"), 0, "no stage is left");
+	is_int(store_keep(b->s, b->a, "", &b->image, true, &dir, &lock, NULL), -EINVAL, "no name");
+}
+
+static void test_scratch(struct bench *b)
+{
+	const char *dir, *next;
+	int lock, second;
+
+	is_int(store_scratch(b->s, b->a, b->dir, &dir, &lock, &b->e), 0, "--scratch DIR");
+	ok(access(text_of("%s/u", dir), F_OK) == 0, "%s", dir);
+	if (system(text_of(
+		    "mkdir -p %s/w/work/work/inner %s/u/a/b && chmod 0 %s/w/work/work %s/u/a", dir,
+		    dir, dir, dir)) != 0)
+		die(dir);
+	is_int(store_scratch_remove(dir), 0, "removed, with directories of mode 0");
+	ok(access(dir, F_OK) < 0, "it is gone");
+	close(lock);
+	is_int(store_scratch(b->s, b->a, b->dir, &dir, &lock, &b->e), 0, "another one");
+	is_int(store_scratch(b->s, b->a, b->dir, &next, &second, &b->e), 0, "and one beside it");
+	ok(access(dir, F_OK) == 0, "the first one stays");
+	close(lock);
+	close(second);
+	is_int(store_scratch(b->s, b->a, b->dir, &next, &second, &b->e), 0, "a later one");
+	ok(access(dir, F_OK) < 0, "deletes what a killed launcher left");
+	is_int(store_scratch_remove(next), 0, "and goes");
+	close(second);
+	is_int(store_scratch(b->s, b->a, "/no/such", &next, &second, &b->e), -ENOENT, "nowhere");
+}
+
+/* ---- which directories are stores ------------------------------------------------------- */
+
+static int try_open(struct bench *b, const char *dir, const char *ro, struct store **s)
+{
+	const struct store_options o = { .dir = dir, .ro_list = ro, .uid = getuid() };
+
+	b->e = (struct err){ 0 };
+	*s = NULL;
+	return store_open(b->a, &o, s, &b->e);
+}
+
+static void test_open(struct bench *b)
+{
+	const char *dir = text_of("%s/s", b->dir);
+	struct store_options o = { .home = b->dir, .uid = getuid() };
+	struct store *s;
+
+	is_int(try_open(b, text_of("%s/made/for/us", b->dir), NULL, &s), 0,
+	       "a new one, with parents");
+	store_close(s);
+	mkdir(dir, 0755);
+	is_int(try_open(b, dir, NULL, &s), -EPERM, "open to others: %s", b->e.msg);
+	ok(strstr(b->e.hint, "chmod 700"), "hint: %s", b->e.hint);
+	rmdir(dir);
+	if (symlink(b->path, dir) < 0)
+		die(dir);
+	is_int(try_open(b, dir, NULL, &s), -ELOOP, "a link: %s", b->e.msg);
+	unlink(dir);
+	close(open(dir, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+	ok(try_open(b, dir, NULL, &s) < 0, "a file: %s", b->e.msg);
+	ok(try_open(b, "", NULL, &s) < 0, "nothing");
+	is_int(store_open(b->a, &o, &s, &b->e), 0, "the default");
+	is_str(store_path(s), text_of("%s/.local/share/gpurun", b->dir), "below the home");
+	store_close(s);
+	o.xdg_data_home = text_of("%s/xdg", b->dir);
+	is_int(store_open(b->a, &o, &s, &b->e), 0, "with XDG_DATA_HOME");
+	is_str(store_path(s), text_of("%s/xdg/gpurun", b->dir), "there");
+	store_close(s);
+	o.uid = getuid() + 1;
+	is_int(store_open(b->a, &o, &s, &b->e), -EPERM, "somebody else's: %s", b->e.msg);
+}
+
+static void test_read_only(struct bench *b)
+{
+	const char *mine = text_of("%s/mine", b->dir);
+	const struct store_ensure_options eo = { .arch = "amd64", .quiet = true };
+	struct store_entry *v;
+	struct image_ref ref;
+	struct image image;
+	struct store *s;
+	int lock = -1;
+	size_t n;
+
+	is_int(try_open(b, mine, text_of("%s:/no/such:relative", b->path), &s), 0,
+	       "a store with others to read from");
+	image_ref_parse(b->a, "other:1", &ref, &b->e);
+	is_int(store_ensure(s, b->a, &ref, &eo, &image, &lock, &b->e), 0,
+	       "an image of another store");
+	ok(strncmp(image.lowers.v[0], b->path, strlen(b->path)) == 0, "from there: %s",
+	   image.lowers.v[0]);
+	close(lock);
+	image_ref_parse(b->a, text_of("%s/other:1.tar", b->dir), &ref, &b->e);
+	is_int(store_ensure(s, b->a, &ref, &eo, &image, &lock, &b->e), 0, "by its file");
+	ok(strncmp(image.lowers.v[0], b->path, strlen(b->path)) == 0, "from there as well");
+	close(lock);
+	is_int(store_list(s, b->a, &v, &n, &b->e), 0, "list");
+	ok(n > 0 && v[0].read_only, "shows it as read-only");
+	is_int(store_remove(s, b->a, "other:1", &b->e), -EROFS, "rm refuses: %s", b->e.msg);
+	store_close(s);
+	chmod(b->path, 0777);
+	is_int(try_open(b, mine, b->path, &s), 0, "one that everybody may write");
+	image_ref_parse(b->a, "other:1", &ref, &b->e);
+	is_int(store_ensure(s, b->a, &ref, &eo, &image, &lock, &b->e), -ENOENT, "is left out");
+	store_close(s);
+	chmod(b->path, 0700);
+}
+
+/* ---- no room ---------------------------------------------------------------------------- */
+
+/* In a child: a file system of 2 MiB, an image of 4. */
+static int no_room(struct bench *b)
+{
+	struct bytes t = { 0 };
+	const char *path;
+
+	tar_add(&t, "big", '0', NULL, bytes_zero(4 << 20));
+	tar_end(&t);
+	path = bench_file(b, "big.tar", t);
+	mkdir(text_of("%s/small", b->dir), 0700);
+	if (userns_enter(open(b->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) != 0 ||
+	    mount("tmpfs", text_of("%s/small", b->dir), "tmpfs", 0, "size=2m,mode=0700") < 0)
+		return 99;
+	b->path = text_of("%s/small", b->dir);
+	bench_open(b, NULL);
+	if (b->r < 0 || bench_ensure(b, path) != -ENOSPC)
+		return 1;
+	if (!strstr(b->e.msg, "no room") || !strstr(b->e.hint, "prune"))
+		return 2;
+	return bench_count(b, "tmp") == 0 && bench_count(b, "images") == 0 ? 0 : 3;
+}
+
+static void test_no_room(struct bench *b)
+{
+	int status = 0;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(no_room(b));
+	waitpid(pid, &status, 0);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 99)
+		skip("no user namespaces here");
+	else
+		is_int(status, 0, "a full file system is said, and nothing is left in it");
+}
+
+int main(void)
+{
+	const struct log_config quiet = { .quiet = true };
+	struct bench b;
+
+	log_setup(&quiet);
+	umask(022);
+	bench_begin(&b);
+	add(&b, "one:1", one, 1);
+	add(&b, "other:1", other, 2);
+	test_list(&b);
+	test_remove(&b);
+	test_prune(&b);
+	test_prune_living(&b);
+	test_verify(&b);
+	test_keep(&b);
+	test_scratch(&b);
+	test_open(&b);
+	test_read_only(&b);
+	test_no_room(&b);
+	bench_end(&b);
+	return done_testing();
+}
