@@ -17,7 +17,7 @@
 #define MOUNTS_MAX 1024
 
 /* What an option word does to a mount; PLAIN says what is so anyway. */
-enum word_effect { PLAIN, RO, RW, NOSUID, SUID, NODEV, DEV, NOEXEC, EXEC, SINGLE, REFUSED };
+enum word_effect { PLAIN, RO, RW, NOSUID, NODEV, NOEXEC, EXEC, SINGLE, REFUSED };
 
 static const struct mount_word {
 	const char *word;
@@ -27,9 +27,9 @@ static const struct mount_word {
 	{ "readonly", RO },
 	{ "rw", RW },
 	{ "nosuid", NOSUID },
-	{ "suid", SUID },
+	{ "suid", REFUSED }, /* no_new_privs is always set */
 	{ "nodev", NODEV },
-	{ "dev", DEV },
+	{ "dev", REFUSED }, /* nodes come by --device */
 	{ "noexec", NOEXEC },
 	{ "exec", EXEC },
 	{ "bind", SINGLE },
@@ -91,12 +91,10 @@ static int word_apply(struct req_mount *m, const char *word, struct err *e)
 		m->read_only = w->effect == RO;
 		break;
 	case NOSUID:
-	case SUID:
-		m->nosuid = w->effect == NOSUID;
+		m->nosuid = true;
 		break;
 	case NODEV:
-	case DEV:
-		m->nodev = w->effect == NODEV;
+		m->nodev = true;
 		break;
 	case NOEXEC:
 	case EXEC:

@@ -73,6 +73,8 @@ static const struct {
 	{ "volume", "/a:/b:", "error: : no such mount option" },
 	{ "volume", "/a:/b:rO", "error: rO: no such mount option" },
 	{ "volume", "/a:/b:rshared", "error: rshared: a mount option that is not supported" },
+	{ "volume", "/a:/b:suid", "error: suid: a mount option that is not supported" },
+	{ "tmpfs", "/b:dev", "error: dev: a mount option that is not supported" },
 	{ "volume", "", "error: the value is empty" },
 
 	{ "bind", "/a,/b:/c:ro,nosuid,/d", "bind /a /a; bind /b /c ro nosuid; bind /d /d" },
