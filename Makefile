@@ -160,7 +160,7 @@ lint: $(BIN)
 	$(PROVE) $(LINT) $(LINT_SLOW)
 
 tidy: $(GEN)
-	tests/tidy '$(CPPFLAGS)'
+	tests/tidy '$(subst ','\'',$(CPPFLAGS))'
 
 # Rewrites the golden files; read the difference before it is committed.
 golden: $(BIN) $(GEN)

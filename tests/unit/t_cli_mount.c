@@ -115,7 +115,7 @@ static const struct {
 	{ "tmpfs", "/t", "tmpfs - /t nosuid nodev noexec" },
 	{ "tmpfs", "/t:size=1g,mode=1777,exec",
 	  "tmpfs - /t nosuid nodev size=1073741824 mode=1777" },
-	{ "tmpfs", "/t:rw,suid,dev,exec", "tmpfs - /t" },
+	{ "tmpfs", "/t:rw,exec", "tmpfs - /t nosuid nodev" },
 	{ "tmpfs", "/t:ro", "tmpfs - /t ro nosuid nodev noexec" },
 	{ "tmpfs", "t", "error: 't': the place inside is not an absolute path" },
 	{ "tmpfs", "/", "error: '/': nothing can be mounted over the root" },
