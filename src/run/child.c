@@ -35,7 +35,7 @@
  *           steps before claim, and fails closed
  * init      stays behind as pid 1, reaping; the payload
  *           goes on in a process of its own
- * exec      closes all descriptors, resets signals,
+ * exec      closes all other descriptors, resets signals,
  *           announces itself and executes the command
  *
  * A failing step fills struct err; the loop adds the step's name, sends the record to the

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -33,14 +34,42 @@ static int session_start(struct child *c, struct err *e)
 	return 0;
 }
 
-/* Everything above 2 is closed by the exec, but for the descriptors that were asked for. */
+/* The lowest descriptor from @from on that is still needed; UINT_MAX when there is none. */
+static unsigned int next_kept(const struct child *c, unsigned int from)
+{
+	const struct plan_process *p = &c->plan->process;
+	unsigned int sync = (unsigned int)c->sync;
+	unsigned int next = sync >= from ? sync : UINT_MAX;
+
+	for (size_t i = 0; i < p->n_preserve_fds; i++) {
+		unsigned int fd = (unsigned int)p->preserve_fds[i];
+
+		if (fd >= from && fd < next)
+			next = fd;
+	}
+	return next;
+}
+
+/*
+ * Everything above 2 is closed, but for the descriptors that were asked for and the sync socket.
+ * It must be done before the exec, not by it: the kernel looks the command up while our
+ * descriptors are still there, and an image may name its command, or the interpreter of a script,
+ * /proc/self/fd/N/usr/bin/... of the host (as with CVE-2024-21626).
+ */
 static int descriptors_close(struct child *c, struct err *e)
 {
 	const struct plan_process *p = &c->plan->process;
-	int r = sys_close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
+	unsigned int from = STDERR_FILENO + 1, kept;
 
-	if (r < 0)
-		return err_sys(e, -r, "close_range");
+	do {
+		int r;
+
+		kept = next_kept(c, from);
+		r = kept > from ? sys_close_range(from, kept - 1, 0) : 0;
+		if (r < 0)
+			return err_sys(e, -r, "close_range");
+		from = kept + 1;
+	} while (kept != UINT_MAX);
 	for (size_t i = 0; i < p->n_preserve_fds; i++)
 		if (fcntl(p->preserve_fds[i], F_SETFD, 0) < 0)
 			return err_sys(e, errno, "descriptor %d (--preserve-fd)",

@@ -144,6 +144,29 @@ static void test_isolation(void)
 	ok(access(arena_printf(arena, "%s/lower/f", dir), F_OK) < 0, "but not in the lower layer");
 }
 
+/* An image may name its command through a descriptor that we hold on the host's tree. */
+static void test_descriptors(void)
+{
+	int host = fcntl(open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), F_DUPFD_CLOEXEC, 50);
+	const char *command = arena_printf(arena, "/proc/self/fd/%d/usr/bin/env", host);
+	static int kept;
+	struct plan *p;
+	struct err e;
+
+	p = plan_new(NULL);
+	strv_push(arena, &p->process.argv, command);
+	is_int(run(p, &e), 127, "no command through a descriptor of ours (%s)", e.msg);
+	kept = host;
+	p = plan_new(NULL);
+	strv_push(arena, &p->process.argv, command);
+	p->process.preserve_fds = &kept;
+	p->process.n_preserve_fds = 1;
+	is_int(run(p, &e), 0, "but through one that was asked for (%s)", e.msg);
+	(void)close(host);
+	is_int(run(p, &e), 125, "which has to be open");
+	ok(strstr(e.msg, "--preserve-fd") != NULL, "the message names the option: %s", e.msg);
+}
+
 /* Files and mount points are made inside the root whatever the image's links say. */
 static void test_links(void)
 {
@@ -310,6 +333,7 @@ int main(void)
 	(void)mkdir(arena_printf(arena, "%s/base", dir), 0755);
 	test_status();
 	test_isolation();
+	test_descriptors();
 	test_links();
 	test_ops();
 	test_landlock();
