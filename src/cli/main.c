@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/auxv.h>
 #include <unistd.h>
@@ -39,6 +40,14 @@ static int check_standard_fds(struct err *e)
 			return err_sys(e, errno, "/dev/null");
 	}
 	return 0;
+}
+
+/* An ignored SIGCHLD comes through exec: the end of a child could not be waited for. */
+static void reset_sigchld(void)
+{
+	const struct sigaction sa = { .sa_handler = SIG_DFL };
+
+	(void)sigaction(SIGCHLD, &sa, NULL);
 }
 
 static void setup_log(const struct request *q)
@@ -79,6 +88,7 @@ int main(int argc, char **argv)
 	int status = 0, r;
 
 	(void)argc;
+	reset_sigchld();
 	r = check_privilege(&e);
 	if (r >= 0)
 		r = check_standard_fds(&e);
