@@ -110,8 +110,11 @@ static void take_stop(struct supervisor *s)
 {
 	struct pollfd p = { .fd = s->wait, .events = POLLIN };
 	char what = 0;
+	ssize_t n = recv(s->wait, &what, 1, MSG_DONTWAIT);
 
-	if (recv(s->wait, &what, 1, MSG_DONTWAIT) != 1 || what != WAIT_STOPPED)
+	if (n == 0) /* init is ending: a closed socket would be ready for ever */
+		s->wait = fd_close(s->wait);
+	if (n != 1 || what != WAIT_STOPPED)
 		return;
 	if (poll(&p, 1, STOP_SETTLE_MS) > 0)
 		return;
@@ -172,10 +175,8 @@ static int turn(struct supervisor *s, int *ret_status, struct err *e)
 		return r;
 	if (p[POLL_SIGNALS].revents)
 		take_signal(s, ret_status);
-	if (p[POLL_WAIT].revents & POLLIN)
+	if (p[POLL_WAIT].revents)
 		take_stop(s);
-	else if (p[POLL_WAIT].revents)
-		s->wait = s->reaper ? fd_close(s->wait) : s->wait;
 	(void)relay_move(&s->relay, p + POLL_RELAY);
 	return p[POLL_CHILD].revents ? 1 : 0;
 }
