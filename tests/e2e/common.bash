@@ -18,6 +18,7 @@ setup_file() {
 	unset ${!GPURUN_STORE_@} ${!SLURM_@} CUDA_VISIBLE_DEVICES NO_COLOR
 	IMAGES=$(bash "$HELPERS/test-images.sh")
 	FILE_DIR=$(mktemp -d "$TESTFS/gpurun-test.XXXXXX")
+	chmod 755 "$FILE_DIR"
 	GPURUN_STORE=$FILE_DIR/store
 	# the first start of an image says that it unpacks; the tests want to see later ones
 	XDG_RUNTIME_DIR=$FILE_DIR "$GPURUN" -q "$IMAGES/busybox.tar" true < /dev/null || true

@@ -38,14 +38,15 @@
 enum filter {
 	ALWAYS,
 	OPEN_FLAGS_2,  /* flags in the third argument: only those that write or make */
+	OPEN_HOW,      /* openat2 of the command itself: the same, flags in memory */
 	NOT_STDIO,     /* first argument is a descriptor: not 0, 1, 2 */
 	LOCK_COMMANDS, /* fcntl: only locks */
 	HAS_LIMIT,     /* prlimit64: only with a new limit */
 };
 
-#define CALL(name, filter)               \
-	{                                \
-		__NR_##name, #name, filter \
+#define CALL(name, filter)                                                                         \
+	{                                                                                          \
+		__NR_##name, #name, filter                                                         \
 	}
 
 static const struct call {
@@ -53,31 +54,83 @@ static const struct call {
 	const char *name;
 	enum filter filter;
 } calls[] = {
-	CALL(mount, ALWAYS), CALL(umount2, ALWAYS), CALL(fsopen, ALWAYS), CALL(fsconfig, ALWAYS),
-	CALL(fsmount, ALWAYS), CALL(move_mount, ALWAYS), CALL(open_tree, ALWAYS),
-	CALL(mount_setattr, ALWAYS), CALL(pivot_root, ALWAYS), CALL(chroot, ALWAYS),
-	CALL(openat, OPEN_FLAGS_2), CALL(openat2, ALWAYS), CALL(mkdirat, ALWAYS),
-	CALL(mknodat, ALWAYS), CALL(symlinkat, ALWAYS), CALL(linkat, ALWAYS),
-	CALL(renameat2, ALWAYS), CALL(unlinkat, ALWAYS), CALL(fchmod, ALWAYS),
-	CALL(fchmodat, ALWAYS), CALL(fchown, ALWAYS), CALL(fchownat, ALWAYS),
-	CALL(ftruncate, ALWAYS), CALL(write, NOT_STDIO), CALL(pwrite64, NOT_STDIO),
-	CALL(sendmsg, ALWAYS), CALL(sendto, ALWAYS), CALL(recvmsg, ALWAYS), CALL(flock, ALWAYS),
-	CALL(fcntl, LOCK_COMMANDS), CALL(fsetxattr, ALWAYS), CALL(setxattr, ALWAYS),
-	CALL(clone, ALWAYS), CALL(clone3, ALWAYS), CALL(execve, ALWAYS), CALL(execveat, ALWAYS),
-	CALL(setns, ALWAYS), CALL(unshare, ALWAYS), CALL(setresuid, ALWAYS),
-	CALL(setresgid, ALWAYS), CALL(setgroups, ALWAYS), CALL(prctl, ALWAYS),
-	CALL(capset, ALWAYS), CALL(seccomp, ALWAYS), CALL(landlock_create_ruleset, ALWAYS),
-	CALL(landlock_add_rule, ALWAYS), CALL(landlock_restrict_self, ALWAYS),
-	CALL(prlimit64, HAS_LIMIT), CALL(sethostname, ALWAYS), CALL(setsid, ALWAYS),
-	CALL(setpgid, ALWAYS), CALL(chdir, ALWAYS), CALL(fchdir, ALWAYS), CALL(keyctl, ALWAYS),
-	CALL(close_range, ALWAYS), CALL(socket, ALWAYS), CALL(socketpair, ALWAYS),
-	CALL(pipe2, ALWAYS), CALL(pidfd_open, ALWAYS), CALL(signalfd4, ALWAYS),
-	CALL(eventfd2, ALWAYS), CALL(dup3, ALWAYS), CALL(ioctl, NOT_STDIO),
-	CALL(waitid, ALWAYS), CALL(memfd_create, ALWAYS),
+	CALL(mount, ALWAYS),
+	CALL(umount2, ALWAYS),
+	CALL(fsopen, ALWAYS),
+	CALL(fsconfig, ALWAYS),
+	CALL(fsmount, ALWAYS),
+	CALL(move_mount, ALWAYS),
+	CALL(open_tree, ALWAYS),
+	CALL(mount_setattr, ALWAYS),
+	CALL(pivot_root, ALWAYS),
+	CALL(chroot, ALWAYS),
+	CALL(openat, OPEN_FLAGS_2),
+	CALL(openat2, OPEN_HOW),
+	CALL(mkdirat, ALWAYS),
+	CALL(mknodat, ALWAYS),
+	CALL(symlinkat, ALWAYS),
+	CALL(linkat, ALWAYS),
+	CALL(renameat2, ALWAYS),
+	CALL(unlinkat, ALWAYS),
+	CALL(fchmod, ALWAYS),
+	CALL(fchmodat, ALWAYS),
+	CALL(fchown, ALWAYS),
+	CALL(fchownat, ALWAYS),
+	CALL(ftruncate, ALWAYS),
+	CALL(write, NOT_STDIO),
+	CALL(pwrite64, NOT_STDIO),
+	CALL(sendmsg, ALWAYS),
+	CALL(sendto, ALWAYS),
+	CALL(recvmsg, ALWAYS),
+	CALL(flock, ALWAYS),
+	CALL(fcntl, LOCK_COMMANDS),
+	CALL(fsetxattr, ALWAYS),
+	CALL(setxattr, ALWAYS),
+	CALL(clone, ALWAYS),
+	CALL(clone3, ALWAYS),
+	CALL(execve, ALWAYS),
+	CALL(execveat, ALWAYS),
+	CALL(setns, ALWAYS),
+	CALL(unshare, ALWAYS),
+	CALL(setresuid, ALWAYS),
+	CALL(setresgid, ALWAYS),
+	CALL(setgroups, ALWAYS),
+	CALL(prctl, ALWAYS),
+	CALL(capset, ALWAYS),
+	CALL(seccomp, ALWAYS),
+	CALL(landlock_create_ruleset, ALWAYS),
+	CALL(landlock_add_rule, ALWAYS),
+	CALL(landlock_restrict_self, ALWAYS),
+	CALL(prlimit64, HAS_LIMIT),
+	CALL(sethostname, ALWAYS),
+	CALL(setsid, ALWAYS),
+	CALL(setpgid, ALWAYS),
+	CALL(chdir, ALWAYS),
+	CALL(fchdir, ALWAYS),
+	CALL(keyctl, ALWAYS),
+	CALL(close_range, ALWAYS),
+	CALL(socket, ALWAYS),
+	CALL(socketpair, ALWAYS),
+	CALL(pipe2, ALWAYS),
+	CALL(pidfd_open, ALWAYS),
+	CALL(signalfd4, ALWAYS),
+	CALL(eventfd2, ALWAYS),
+	CALL(dup3, ALWAYS),
+	CALL(ioctl, NOT_STDIO),
+	CALL(waitid, ALWAYS),
+	CALL(memfd_create, ALWAYS),
 #ifdef __x86_64__
-	CALL(open, ALWAYS), CALL(mkdir, ALWAYS), CALL(rmdir, ALWAYS), CALL(unlink, ALWAYS),
-	CALL(rename, ALWAYS), CALL(symlink, ALWAYS), CALL(chmod, ALWAYS), CALL(dup2, ALWAYS),
-	CALL(renameat, ALWAYS), CALL(fork, ALWAYS), CALL(vfork, ALWAYS),
+	CALL(open, ALWAYS),
+	CALL(mkdir, ALWAYS),
+	CALL(rmdir, ALWAYS),
+	CALL(unlink, ALWAYS),
+	CALL(rename, ALWAYS),
+	CALL(symlink, ALWAYS),
+	CALL(chmod, ALWAYS),
+	CALL(dup2, ALWAYS),
+	CALL(renameat, ALWAYS),
+	CALL(fork, ALWAYS),
+	CALL(vfork, ALWAYS),
 #endif
 };
 #define N_CALLS (sizeof(calls) / sizeof(calls[0]))
@@ -95,8 +148,15 @@ struct wanted {
 	int error;
 };
 
-static const struct call *call_find(const struct __ptrace_syscall_info *info)
+static uint64_t peek(pid_t pid, uint64_t address)
 {
+	return (uint64_t)ptrace(PTRACE_PEEKDATA, pid, address, NULL);
+}
+
+static const struct call *call_find(pid_t pid, unsigned int role,
+				    const struct __ptrace_syscall_info *info)
+{
+	const uint64_t writing = O_WRONLY | O_RDWR | O_CREAT;
 	const uint64_t *a = info->entry.args;
 
 	for (size_t i = 0; i < N_CALLS; i++) {
@@ -104,7 +164,10 @@ static const struct call *call_find(const struct __ptrace_syscall_info *info)
 			continue;
 		switch (calls[i].filter) {
 		case OPEN_FLAGS_2:
-			return a[2] & (O_WRONLY | O_RDWR | O_CREAT) ? &calls[i] : NULL;
+			return a[2] & writing ? &calls[i] : NULL;
+		case OPEN_HOW:
+			/* the child opens what it mounts on: that is more than to look */
+			return role > 0 || (peek(pid, a[2]) & writing) ? &calls[i] : NULL;
 		case NOT_STDIO:
 			return a[0] > 2 ? &calls[i] : NULL;
 		case LOCK_COMMANDS:
@@ -161,7 +224,7 @@ static void on_syscall(struct process *p, unsigned int role, const struct wanted
 	}
 	if (info.op != PTRACE_SYSCALL_INFO_ENTRY || (role == 0 && !p->ours))
 		return;
-	c = call_find(&info);
+	c = call_find(p->pid, role, &info);
 	if (!c)
 		return;
 	n = ++p->count[c - calls];
@@ -279,8 +342,7 @@ int main(int argc, char **argv)
 			out = fopen(optarg, "we");
 		else if (opt == 'e')
 			w.error = (int)strtol(optarg, NULL, 10);
-		else if (opt != 'i' ||
-			 sscanf(optarg, "%u:%31[^:]:%u", &w.role, w.name, &w.n) != 3)
+		else if (opt != 'i' || sscanf(optarg, "%u:%31[^:]:%u", &w.role, w.name, &w.n) != 3)
 			return 99;
 	}
 	if (!out || optind >= argc)
