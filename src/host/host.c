@@ -20,10 +20,15 @@ static const struct file_row {
 	const char *path;
 } file_rows[] = {
 	FILE_ROW(sys, "/sys/kernel"), /* /sys alone may be an empty mount point */
-	FILE_ROW(mqueue, "/dev/mqueue"),     FILE_ROW(resolv_conf, "/etc/resolv.conf"),
-	FILE_ROW(hosts, "/etc/hosts"),       FILE_ROW(dev_null, "/dev/null"),
-	FILE_ROW(dev_zero, "/dev/zero"),     FILE_ROW(dev_full, "/dev/full"),
-	FILE_ROW(dev_random, "/dev/random"), FILE_ROW(dev_urandom, "/dev/urandom"),
+	/* the kernel has message queues, whether or not the host mounts them */
+	FILE_ROW(mqueue, "/proc/sys/fs/mqueue"),
+	FILE_ROW(resolv_conf, "/etc/resolv.conf"),
+	FILE_ROW(hosts, "/etc/hosts"),
+	FILE_ROW(dev_null, "/dev/null"),
+	FILE_ROW(dev_zero, "/dev/zero"),
+	FILE_ROW(dev_full, "/dev/full"),
+	FILE_ROW(dev_random, "/dev/random"),
+	FILE_ROW(dev_urandom, "/dev/urandom"),
 	FILE_ROW(dev_tty, "/dev/tty"),
 };
 
