@@ -17,7 +17,7 @@
 #          --workdir DIR   --user USER   --stop-signal SIG   --tag NAME[:TAG]   --arch GOARCH
 #          --keep-owner    owners as they are on disk (otherwise 0:0)
 #
-# SOURCE_DATE_EPOCH (default 0) is the time of everything.
+# SOURCE_DATE_EPOCH is the time of everything (default: 1980, the first year that zip knows).
 set -eu
 export LC_ALL=C TZ=UTC0
 umask 022
@@ -176,7 +176,7 @@ write_legacy() {
 
 env= entrypoint= cmd= labels= volumes= workdir= user= stop= tag= form= compress= dest=
 owner='--owner=0 --group=0'
-epoch=${SOURCE_DATE_EPOCH:-0}
+epoch=${SOURCE_DATE_EPOCH:-315532800}
 created=$(date -u -d "@$epoch" +%Y-%m-%dT%H:%M:%SZ)
 case $(uname -m) in
 x86_64) arch=amd64 ;;

@@ -9,7 +9,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 out=${1:?usage: build.sh OUT [MKIMAGE-OPTION]...}
 shift
-SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-0}
+SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-315532800}
 export SOURCE_DATE_EPOCH
 . /etc/os-release
 tmp=$(mktemp -d)

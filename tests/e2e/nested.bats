@@ -25,7 +25,14 @@ works_or_says() {
 	fi
 }
 
+# (Real root inside holds no capability, and the kernel maps id 0 only for those who hold some.)
+@test "real root: gpurun in gpurun --nested works or says why" {
+	need_root
+	works_or_says "$GPURUN" -q --nested "${OUTER[@]}" "$T/nest" /gpurun -q --store /tmp/store /images/busybox.tar echo inside
+}
+
 @test "gpurun in gpurun --nested" {
+	need_user
 	works --nested "${OUTER[@]}" "$T/nest" /gpurun -q --store /tmp/store /images/busybox.tar echo inside
 	is "$output" inside
 	works --nested --root "${OUTER[@]}" "$T/nest" /gpurun -q --store /tmp/store /images/busybox.tar echo inside
@@ -33,6 +40,7 @@ works_or_says() {
 }
 
 @test "gpurun in gpurun in gpurun" {
+	need_user
 	works --nested "${OUTER[@]}" "$T/nest" /gpurun -q --nested --store /tmp/store \
 		-v /usr:/usr:ro -v /gpurun:/gpurun:ro -v /images:/images:ro -v /lib:/lib:ro -v /lib64:/lib64:ro \
 		/images/busybox.tar /gpurun -q --store /tmp/store /images/busybox.tar echo inside
@@ -51,7 +59,8 @@ works_or_says() {
 	works_or_says bwrap --dev-bind / / --proc /proc "$GPURUN" "$BUSYBOX" echo inside
 	works_or_says bwrap --dev-bind / / --unshare-all --proc /proc "$GPURUN" "$BUSYBOX" echo inside
 	works_or_says bwrap --ro-bind / / --dev /dev --proc /proc --tmpfs /tmp --tmpfs /run --tmpfs /dev/shm \
-		--unshare-all "$GPURUN" -q --store /tmp/store "$BUSYBOX" echo inside
+		--ro-bind "$GPURUN" /run/gpurun --ro-bind "$IMAGES" /run/images --unshare-all \
+		/run/gpurun -q --store /tmp/store /run/images/busybox.tar echo inside
 }
 
 @test "under unshare -Ur, and with more namespaces" {
