@@ -113,9 +113,10 @@ void signals_reset(const sigset_t *ignored);
 
 /* relay.c: the launcher's side of the container's terminal. */
 struct relay {
-	int master; /* -1: none */
-	bool raw;   /* our terminal was set raw and is to be restored */
+	int master, slave; /* -1: none */
+	bool raw;          /* our terminal was set raw and is to be restored */
 	bool stdin_open;
+	bool in_line; /* the last byte of our input was no newline */
 	struct termios saved;
 	char up[4096], down[4096]; /* from us to the container, and back */
 	size_t up_len, down_len;
@@ -134,6 +135,7 @@ struct supervisor {
 	int sync, wait, pidfd, signals;
 	bool reaper;   /* signals go through init, else straight to the payload */
 	bool executed; /* SYNC_EXEC was seen */
+	bool refused;  /* SYNC_ERROR was seen */
 	struct relay relay;
 	void (*started)(void *arg, pid_t payload, pid_t init);
 	void *arg;

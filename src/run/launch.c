@@ -3,7 +3,7 @@
  * launch.c - run_plan: one clone3 into the planned namespaces, then supervise.
  *
  * The launcher never starts a thread (PR_SET_PDEATHSIG and setns act on threads) and stays
- * outside: it holds no descriptor of the container but the sockets and the terminal's master.
+ * outside: it holds no descriptor of the container but the sockets and the terminal.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,22 +21,10 @@
 
 #include "child.h"
 
-/* A caller may start us with 0, 1 or 2 closed: nothing of ours must land there. */
-static int standard_descriptors(struct err *e)
-{
-	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
-		if (fcntl(fd, F_GETFD) >= 0)
-			continue;
-		if (open("/dev/null", O_RDWR | O_CLOEXEC) != fd || fcntl(fd, F_SETFD, 0) < 0)
-			return err_sys(e, errno, "/dev/null");
-	}
-	return 0;
-}
-
 void launch_release(struct launch *l)
 {
-	int *fds[] = { &l->sup.sync,         &l->sup.wait,   &l->sup.pidfd, &l->sup.signals,
-		       &l->sup.relay.master, &l->child.sync, &l->child.wait };
+	int *fds[] = { &l->sup.sync,         &l->sup.wait,        &l->sup.pidfd,  &l->sup.signals,
+		       &l->sup.relay.master, &l->sup.relay.slave, &l->child.sync, &l->child.wait };
 
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 		*fds[i] = fd_close(*fds[i]);
@@ -70,7 +58,7 @@ int launch_prepare(struct launch *l, const struct plan *p, struct err *e)
 				      .wait = -1,
 				      .pidfd = -1,
 				      .signals = -1,
-				      .relay = { .master = -1 } };
+				      .relay = { .master = -1, .slave = -1 } };
 	l->child = (struct child){ .plan = p,
 				   .sync = -1,
 				   .wait = -1,
@@ -81,9 +69,6 @@ int launch_prepare(struct launch *l, const struct plan *p, struct err *e)
 				   .dev = -1,
 				   .tty = -1 };
 	(void)sigprocmask(SIG_BLOCK, NULL, &l->old_mask);
-	r = standard_descriptors(e);
-	if (r < 0)
-		return r;
 	r = sync_pair(sync);
 	if (r < 0)
 		return err_sys(e, -r, "socketpair");

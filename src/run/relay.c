@@ -27,14 +27,21 @@ static void raw_on(struct relay *r)
 	r->raw = tcsetattr(STDIN_FILENO, TCSADRAIN, &t) == 0;
 }
 
-/** relay_start - take the master side; our own terminal becomes raw where stdin is one */
+/**
+ * relay_start - take the master side; our own terminal becomes raw where stdin is one
+ * The slave is held as well: a command that closes its descriptors (a daemon) would leave the
+ * master at its end, and to close that would hang the command up.
+ */
 int relay_start(struct relay *r, int master)
 {
 	int flags = fcntl(master, F_GETFL);
 
+	r->master = master;
 	if (flags < 0 || fcntl(master, F_SETFL, flags | O_NONBLOCK) < 0)
 		return -errno;
-	r->master = master;
+	r->slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (r->slave < 0)
+		return -errno;
 	r->stdin_open = true;
 	raw_on(r);
 	return 0;
@@ -75,20 +82,28 @@ static int flush(int fd, char *buf, size_t *len)
 	return 0;
 }
 
+/* The end of input; the first of two hands an unfinished line over, as when it is typed. */
+static void end_input(struct relay *r)
+{
+	r->stdin_open = false;
+	if (r->in_line)
+		r->up[r->up_len++] = CTRL_D;
+	r->up[r->up_len++] = CTRL_D;
+}
+
 static void read_stdin(struct relay *r)
 {
 	ssize_t n = read(STDIN_FILENO, r->up, sizeof(r->up));
 
 	if (n > 0) {
 		r->up_len = (size_t)n;
+		r->in_line = r->up[n - 1] != '\n';
 	} else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
-		r->stdin_open = false;
-		r->up[0] = CTRL_D;
-		r->up_len = 1;
+		end_input(r);
 	}
 }
 
-/* EIO: nobody inside holds the slave any more (the payload may open it again: not final) */
+/* -EIO: there is nothing more to come, ever */
 static int read_master(struct relay *r)
 {
 	ssize_t n = read(r->master, r->down, sizeof(r->down));
@@ -100,6 +115,7 @@ static int read_master(struct relay *r)
 
 static void drop_master(struct relay *r)
 {
+	r->slave = fd_close(r->slave);
 	r->master = fd_close(r->master);
 }
 

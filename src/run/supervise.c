@@ -88,6 +88,7 @@ static int take_record(struct supervisor *s, struct err *e)
 	case SYNC_ERROR:
 		(void)fd_close(fd);
 		*e = rec.err;
+		s->refused = true;
 		return rec.err.code > 0 ? -rec.err.code : -EINVAL;
 	case SYNC_TERMINAL:
 		r = relay_start(&s->relay, fd);
@@ -195,6 +196,8 @@ int supervise(struct supervisor *s, int *ret_status, struct err *e)
 	while (r == 0);
 	if (r > 0)
 		r = drain_records(s, e);
+	else if (!s->refused) /* the failure is ours: what was started must not go on alone */
+		(void)sys_pidfd_send_signal(s->pidfd, SIGKILL);
 	relay_finish(&s->relay);
 	status = take_end(s, err_is_set(e) ? NULL : e);
 	if (r < 0)

@@ -15,10 +15,6 @@
 
 #include "child.h"
 
-#ifndef TIOCGPTPEER
-#define TIOCGPTPEER _IO('T', 0x41)
-#endif
-
 static void winsize_copy(int master)
 {
 	struct winsize ws;

@@ -148,7 +148,7 @@ static void test_isolation(void)
 static void test_descriptors(void)
 {
 	int host = fcntl(open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), F_DUPFD_CLOEXEC, 50);
-	const char *command = arena_printf(arena, "/proc/self/fd/%d/usr/bin/env", host);
+	const char *command = arena_printf(arena, "/proc/self/fd/%d/usr/bin/true", host);
 	static int kept;
 	struct plan *p;
 	struct err e;
@@ -248,6 +248,41 @@ static void test_landlock(void)
 	       e.msg);
 }
 
+/* A plan with a terminal, run with @input on a pipe as our stdin. */
+static int run_terminal(const char *script, const char *input)
+{
+	struct plan *p = plan_new(script);
+	int saved = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+	int pipefd[2], status;
+	struct err e;
+
+	if (pipe(pipefd) < 0)
+		return -1;
+	(void)!write(pipefd[1], input, strlen(input));
+	(void)close(pipefd[1]);
+	(void)dup2(pipefd[0], STDIN_FILENO);
+	(void)close(pipefd[0]);
+	add(p, (struct op){ .kind = OP_DEVPTS, .dst = "/dev/pts" });
+	p->process.tty = true;
+	status = run(p, &e);
+	if (err_is_set(&e))
+		diag("%s", e.msg);
+	(void)dup2(saved, STDIN_FILENO);
+	(void)close(saved);
+	return status;
+}
+
+static void test_terminal(void)
+{
+	is_int(run_terminal("test -t 0 && test -t 1 && exit 5", ""), 5, "a terminal");
+	is_int(run_terminal("exec </dev/null >/dev/null 2>&1; sleep 0.3; exit 7", ""), 7,
+	       "a command that closes it is not hung up");
+	is_int(run_terminal("test $(timeout 20 cat) = abc && exit 7", "abc\n"), 7,
+	       "the end of input is handed on");
+	is_int(run_terminal("test $(timeout 20 cat) = abc && exit 7", "abc"), 7,
+	       "also behind an unfinished line");
+}
+
 static void test_limits(void)
 {
 	static struct plan_rlimit l = { .resource = RLIMIT_NOFILE,
@@ -337,6 +372,7 @@ int main(void)
 	test_links();
 	test_ops();
 	test_landlock();
+	test_terminal();
 	test_limits();
 	test_exec();
 	(void)system(arena_printf(arena, "rm -rf %s", dir));
