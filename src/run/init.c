@@ -9,7 +9,8 @@
  *
  * Signals that arrive by kill(2) from inside are handed to the payload (a command may signal
  * pid 1).  Those from the kernel are not: the terminal sent them to the payload as well.  Those
- * from outside are not either: outside, one talks to the launcher.
+ * from outside are not either: outside, one talks to the launcher.  The reaper of gpurun exec is
+ * outside itself, so it hands on what the launcher sends and nothing else.
  */
 #include <errno.h>
 #include <poll.h>
@@ -55,15 +56,15 @@ static void reap(int wait, pid_t payload)
 	}
 }
 
-static void take_signal(int fd, int wait, pid_t payload)
+static void take_signal(int fd, const struct child *c, pid_t payload)
 {
 	struct signalfd_siginfo si;
 
 	if (read(fd, &si, sizeof(si)) != (ssize_t)sizeof(si))
 		return;
 	if (si.ssi_signo == SIGCHLD)
-		reap(wait, payload);
-	else if (si.ssi_code != SI_KERNEL && si.ssi_pid != 0)
+		reap(c->wait, payload);
+	else if (c->driver == DRIVER_CREATE && si.ssi_code != SI_KERNEL && si.ssi_pid != 0)
 		(void)kill(payload, (int)si.ssi_signo);
 }
 
@@ -104,7 +105,7 @@ _Noreturn void init_main(struct child *c, pid_t payload)
 		if (poll(p, 2, -1) < 0)
 			continue;
 		if (p[1].revents)
-			take_signal(p[1].fd, c->wait, payload);
+			take_signal(p[1].fd, c, payload);
 		if (p[0].revents)
 			take_message(c->wait, payload);
 	}
