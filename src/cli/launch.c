@@ -58,22 +58,34 @@ static int look_state(struct launch *l, struct err *e)
 	return r < 0 ? r : check_name(l, e);
 }
 
+static int check_source(const struct launch *l, const char *path, const char *what, struct err *e)
+{
+	_cleanup_fd_ int fd = root_open(l->root.fd, path, O_PATH, 0);
+
+	return fd < 0 ? err_sys(e, -fd, "%s", what) : 0;
+}
+
 /* What a request names on the host must be there: said before an image is unpacked for it. */
 static int check_sources(const struct launch *l, struct err *e)
 {
 	const struct request *q = l->q;
 
-	for (size_t i = 0; i < q->n_mounts; i++)
-		if (q->mounts[i].src && !host_has(&l->root, q->mounts[i].src))
-			return err_sys(e, ENOENT, "%s: %s", q->mounts[i].why, q->mounts[i].src);
-	for (size_t i = 0; i < q->devices.n; i++) {
+	int r = 0;
+
+	for (size_t i = 0; i < q->n_mounts && r >= 0; i++) {
+		const struct req_mount *m = &q->mounts[i];
+
+		if (m->src)
+			r = check_source(l, m->src, arena_printf(l->a, "%s: %s", m->why, m->src),
+					 e);
+	}
+	for (size_t i = 0; i < q->devices.n && r >= 0; i++) {
 		const char *d = q->devices.v[i];
 		const char *path = arena_strndup(l->a, d, strcspn(d, ":"));
 
-		if (!host_has(&l->root, path))
-			return err_sys(e, ENOENT, "--device %s", path);
+		r = check_source(l, path, arena_printf(l->a, "--device %s", path), e);
 	}
-	return 0;
+	return r;
 }
 
 int launch_look(struct launch *l, struct err *e)

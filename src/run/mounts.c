@@ -49,6 +49,8 @@ static int target_open(struct child *c, const struct op *op, bool directory, str
 	int fd;
 
 	fd = directory ? root_mkdirs(c->root, op->dst, 0755) : root_mkfile(c->root, op->dst, 0644);
+	if (fd == -ENOTDIR) /* of a parent, or the file that the message below is about */
+		fd = root_open(c->root, op->dst, O_PATH, 0);
 	if (fd < 0) {
 		op_error(op, -fd, e);
 		if (is_unwritable(fd))
