@@ -35,6 +35,14 @@ static const struct limit_name {
 	{ RLIMIT_RTTIME, "Max realtime timeout" },
 };
 
+/* In the background ("cmd &") a terminal is not to be had: SIGTTOU would stop us. */
+static bool tty_is_ours(int fd)
+{
+	pid_t foreground = tcgetpgrp(fd);
+
+	return isatty(fd) == 1 && (foreground < 0 || foreground == getpgrp());
+}
+
 static int self_look_real(struct arena *a, const char *const *env, struct host *h)
 {
 	char cwd[PATH_MAX];
@@ -45,7 +53,7 @@ static int self_look_real(struct arena *a, const char *const *env, struct host *
 	/* an unreachable directory is reported as "(unreachable)/..." */
 	if (getcwd(cwd, sizeof(cwd)) && cwd[0] == '/')
 		h->cwd = arena_strdup(a, cwd);
-	h->stdin_tty = isatty(STDIN_FILENO) == 1;
+	h->stdin_tty = tty_is_ours(STDIN_FILENO);
 	h->stdout_tty = isatty(STDOUT_FILENO) == 1;
 	for (int i = 0; i < RLIM_NLIMITS; i++)
 		if (getrlimit((__rlimit_resource_t)i, &h->rlimits[i]) < 0)
