@@ -5,6 +5,7 @@
 #ifndef GPURUN_RUN_H
 #define GPURUN_RUN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -36,6 +37,9 @@ int run_plan(const struct plan *p, const struct run_hooks *hooks, int *ret_statu
  */
 int run_exec(const struct plan *p, pid_t target, uint64_t target_start, int *ret_status,
 	     struct err *e);
+
+/** run_hands_on - does a launcher hand this signal on to its command? (SIGKILL, SIGABRT: no) */
+bool run_hands_on(int sig);
 
 /** run_pid_start - field 22 of /proc/PID/stat, 0 when there is no such process */
 uint64_t run_pid_start(pid_t pid);

@@ -3,8 +3,8 @@
  * cmd_kill.c - "gpurun kill [-s SIGNAL] [--time SECONDS] CONTAINER".
  *
  * The signal goes to the launcher, which hands it on to the command.  SIGKILL ends the launcher
- * itself, and the kernel then ends the container; SIGSTOP would stop the launcher only, so that
- * one goes to the command.  With --time the end is waited for, and comes after so many seconds.
+ * itself, and the kernel then ends the container; what the launcher does not hand on (SIGSTOP,
+ * SIGABRT) goes to the command.  With --time the end is waited for, and comes after so many seconds.
  */
 #include <errno.h>
 #include <poll.h>
@@ -111,7 +111,7 @@ static int run(const struct cmd_in *in, int *ret_status, struct err *e)
 	launcher = hold(in, dir, &st, st.launcher, e);
 	if (launcher < 0)
 		return launcher;
-	if (sig == SIGSTOP) {
+	if (sig != SIGKILL && !run_hands_on(sig)) {
 		payload = hold(in, dir, &st, st.payload, e);
 		if (payload < 0)
 			return payload;

@@ -5,6 +5,8 @@
 #include <signal.h>
 #include <stddef.h>
 
+#include <gpurun/run.h>
+
 #include "child.h"
 
 /*
@@ -33,6 +35,14 @@ void signals_ignored(sigset_t *ret)
 	for (size_t i = 0; i < sizeof(kept_ignored) / sizeof(int); i++)
 		if (sigaction(kept_ignored[i], NULL, &sa) == 0 && sa.sa_handler == SIG_IGN)
 			(void)sigaddset(ret, kept_ignored[i]);
+}
+
+bool run_hands_on(int sig)
+{
+	for (size_t i = 0; i < sizeof(not_forwarded) / sizeof(int); i++)
+		if (sig == not_forwarded[i])
+			return false;
+	return true;
 }
 
 /** signals_forwarded - the set that the launcher takes and hands on */

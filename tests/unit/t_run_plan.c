@@ -111,6 +111,8 @@ static void test_status(void)
 	is_int(run_script("exit 0"), 0, "success");
 	is_int(run_script("exit 7"), 7, "the command's own status");
 	is_int(run_script("kill -TERM $$"), 128 + SIGTERM, "128 + signal");
+	ok(run_hands_on(SIGUSR1) && !run_hands_on(SIGKILL) && !run_hands_on(SIGABRT),
+	   "which signals the launcher hands on");
 	p = plan_new(NULL);
 	strv_push(arena, &p->process.argv, "no-such-command");
 	is_int(run(p, &e), 127, "not found");
@@ -277,9 +279,9 @@ static void test_terminal(void)
 	is_int(run_terminal("test -t 0 && test -t 1 && exit 5", ""), 5, "a terminal");
 	is_int(run_terminal("exec </dev/null >/dev/null 2>&1; sleep 0.3; exit 7", ""), 7,
 	       "a command that closes it is not hung up");
-	is_int(run_terminal("test $(timeout 20 cat) = abc && exit 7", "abc\n"), 7,
+	is_int(run_terminal("test \"$(timeout --foreground 20 cat)\" = abc && exit 7", "abc\n"), 7,
 	       "the end of input is handed on");
-	is_int(run_terminal("test $(timeout 20 cat) = abc && exit 7", "abc"), 7,
+	is_int(run_terminal("test \"$(timeout --foreground 20 cat)\" = abc && exit 7", "abc"), 7,
 	       "also behind an unfinished line");
 }
 
