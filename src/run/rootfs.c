@@ -81,7 +81,10 @@ static int upper_open(struct child *c, int lower, struct err *e)
 		r = err_sys(e, errno, "scratch directory u");
 	if (r == 0)
 		r = make_dir(c->base, "w", 0700, e);
-	return r < 0 ? r : fcntl(c->base, F_DUPFD_CLOEXEC, 3);
+	if (r < 0)
+		return r;
+	fd = fcntl(c->base, F_DUPFD_CLOEXEC, 3);
+	return fd < 0 ? err_sys(e, errno, "scratch directory") : fd;
 }
 
 /* Append to @data; -E2BIG when it would be cut off by the kernel. */
