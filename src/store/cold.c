@@ -346,7 +346,7 @@ static int make_flat(struct unpacking *u, const char **ret_file, struct err *e)
 	struct image *image = &u->record.image;
 	const char *dir = WORKER_TREE;
 	int dirfd = u->stage.fd, r = 0;
-	struct layer tree;
+	struct layer tree = { .fs = -1, .list = -1 };
 	struct view v;
 
 	image->form = IMAGE_FORM_FLAT;

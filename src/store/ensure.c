@@ -213,7 +213,7 @@ int store_ensure(struct store *s, struct arena *a, const struct image_ref *ref,
 		 const struct store_ensure_options *o, struct image *ret, int *lock_fd,
 		 struct err *e)
 {
-	struct image image;
+	struct image image = { .name = NULL };
 	struct want w = { .s = s, .a = a, .ref = ref, .o = o, .image = &image, .lock = -1 };
 	int r = ensure(&w, e);
 

@@ -240,7 +240,7 @@ int image_load(const struct place *p, struct arena *a, const char *file, struct 
 	       struct record *ret_record, int *ret_fd, struct err *e)
 {
 	_cleanup_fd_ int fd = record_open(p, file);
-	struct record rec;
+	struct record rec = { .unpacked = 0 };
 	size_t len;
 	char *text;
 	int r;

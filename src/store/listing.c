@@ -14,7 +14,8 @@
 #include <gpurun/fd.h>
 #include <gpurun/str.h>
 
-#define HEADER_FORMAT "gpurun-list-1 %08" PRIx32 " %016" PRIx64 " %016" PRIx64
+#define HEADER_MAGIC  "gpurun-list-1 "
+#define HEADER_FORMAT HEADER_MAGIC "%08" PRIx32 " %016" PRIx64 " %016" PRIx64
 #define HEADER_SIZE   (14 + 8 + 1 + 16 + 1 + 16 + 1)
 
 /* The numbers in front of a path: type, mode, size, CRC, time. */
@@ -65,6 +66,8 @@ int listing_add(struct listing_writer *w, const struct listing_entry *e)
 {
 	int r = 0, n;
 
+	if (e->type == LISTING_HARD && !e->target)
+		return -EINVAL;
 	if (strlen(e->path) >= PATH_MAX || (e->target && strlen(e->target) >= PATH_MAX))
 		return -ENAMETOOLONG;
 	if (LISTING_BUFFER - w->len < RECORD_MAX)
@@ -98,21 +101,35 @@ void listing_rewind(struct arena *a, int fd, struct listing_reader *r)
 				      .buf = arena_alloc(a, LISTING_BUFFER) };
 }
 
+/* A number of @n digits at *@s, and the blank or NUL behind it. */
+static uint64_t header_number(const char **s, size_t n)
+{
+	char digits[17];
+
+	memcpy(digits, *s, n);
+	digits[n] = '\0';
+	*s += n + 1;
+	return strtoull(digits, NULL, 16);
+}
+
 int listing_open(struct arena *a, int fd, struct listing_reader *r, struct listing_header *ret)
 {
 	char text[HEADER_SIZE], again[HEADER_SIZE];
+	const char *at = text + strlen(HEADER_MAGIC);
 	struct listing_header h;
 	ssize_t n = pread(fd, text, sizeof(text), 0);
 
 	if (n < 0)
 		return -errno;
-	if (n != (ssize_t)sizeof(text) || text[HEADER_SIZE - 1] != '\0' ||
-	    sscanf(text, "gpurun-list-1 %8" SCNx32 " %16" SCNx64 " %16" SCNx64, &h.flags,
-		   &h.entries, &h.bytes) != 3)
+	if (n != (ssize_t)sizeof(text))
 		return -EBADMSG;
-	/* exactly what we write, nothing that scanf merely tolerates */
+	h.flags = (uint32_t)header_number(&at, 8);
+	h.entries = header_number(&at, 16);
+	h.bytes = header_number(&at, 16);
+	/* exactly what we write, nothing that strtoull merely tolerates */
 	(void)snprintf(again, sizeof(again), HEADER_FORMAT, h.flags, h.entries, h.bytes);
-	if (!str_eq(text, again) || !(h.flags & LAYER_COMPLETE) || h.flags > LAYER_FLAGS_ALL)
+	if (memcmp(text, again, sizeof(text)) != 0 || !(h.flags & LAYER_COMPLETE) ||
+	    h.flags > LAYER_FLAGS_ALL)
 		return -EBADMSG;
 	*ret = h;
 	listing_rewind(a, fd, r);

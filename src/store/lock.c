@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -33,13 +34,16 @@ static void say_waiting(int fd)
 {
 	char text[LOCK_TEXT_MAX];
 	ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
-	int at = 0, pid = 0;
+	char *what;
 
 	if (n <= 0)
 		return;
 	text[n] = '\0';
-	if (sscanf(text, "%d %n", &pid, &at) == 1 && at > 0)
-		log_note("waiting for process %d, which is %s", pid, text + at);
+	what = strchr(text, ' ');
+	if (what) {
+		*what = '\0';
+		log_note("waiting for process %s, which is %s", text, what + 1);
+	}
 }
 
 static int lock_wait(int fd, bool exclusive, bool speak)

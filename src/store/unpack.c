@@ -356,7 +356,7 @@ static int put_hardlink(struct job *j, struct err *e)
 	_cleanup_dir_ struct dir from = { .fd = -1 };
 	char target[PATH_MAX], real[PATH_MAX];
 	const char *name;
-	struct stat st;
+	struct stat st = { .st_mode = 0 };
 	int r = name_clean(j->entry.link, target);
 
 	if (r < 0 || !*target)

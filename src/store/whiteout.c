@@ -69,7 +69,8 @@ int name_join(const char *dir, const char *name, char ret[PATH_MAX])
 	memcpy(ret, dir, d);
 	if (d > 0)
 		ret[d++] = '/';
-	memcpy(ret + d, name, n + 1);
+	memcpy(ret + d, name, n);
+	ret[d + n] = '\0';
 	return 0;
 }
 
