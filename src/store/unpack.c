@@ -27,6 +27,9 @@
 #define UNPACK_XATTR_MAX  (64U << 10) /* one value: the kernel's limit */
 #define UNPACK_XATTRS_MAX (1U << 20)  /* all values of one entry */
 
+/* A name in a message: so much that the reason behind it has room, too. */
+#define SHOWN "%.400s"
+
 #define FILE_MODE_KEEP 0777
 #define FILE_MODE_ADD  0600
 #define DIR_MODE_KEEP  01777
@@ -347,7 +350,8 @@ static int link_missing(struct job *j, const char *target, struct err *e)
 		j->tree->flags |= LAYER_NEEDS_LOWER;
 		return 0;
 	}
-	return err_set(e, EINVAL, "%s: a hard link to %s, which is not there", j->path, target);
+	return err_set(e, EINVAL, SHOWN ": a hard link to " SHOWN ", which is not there", j->path,
+		       target);
 }
 
 /* linkat never follows a link, so that a hard link to a symbolic link is one. */
@@ -360,7 +364,7 @@ static int put_hardlink(struct job *j, struct err *e)
 	int r = name_clean(j->entry.link, target);
 
 	if (r < 0 || !*target)
-		return err_set(e, EINVAL, "%s: a hard link to a name that no layer may hold",
+		return err_set(e, EINVAL, SHOWN ": a hard link to a name that no layer may hold",
 			       j->path);
 	name = name_base(target);
 	name_dir(target, real);
@@ -374,9 +378,10 @@ static int put_hardlink(struct job *j, struct err *e)
 	if (r < 0)
 		return r;
 	if (S_ISDIR(st.st_mode))
-		return err_set(e, EINVAL, "%s: a hard link to %s, a directory", j->path, target);
+		return err_set(e, EINVAL, SHOWN ": a hard link to " SHOWN ", a directory", j->path,
+			       target);
 	if (str_eq(real, j->path))
-		return err_set(e, EINVAL, "%s: a hard link to itself", j->path);
+		return err_set(e, EINVAL, SHOWN ": a hard link to itself", j->path);
 	r = link_replace(j, &from, name, &st);
 	if (r < 0)
 		return r;
@@ -412,7 +417,7 @@ static int put_root(struct job *j, struct err *e)
 	int r;
 
 	if (j->entry.type != TAR_DIR)
-		return err_set(e, EINVAL, "%s: the root must be a directory", j->entry.name);
+		return err_set(e, EINVAL, SHOWN ": the root must be a directory", j->entry.name);
 	j->path[0] = '\0';
 	r = tree_dir(j->tree, "", false, &root);
 	if (r == 0)
@@ -459,10 +464,10 @@ static int apply(struct job *j, struct err *e)
 	int r = name_parse(j->entry.name, &name, &why);
 
 	if (r < 0)
-		return err_set(e, -r, "%s: %s", j->entry.name, why);
+		return err_set(e, -r, SHOWN ": %s", j->entry.name, why);
 	r = apply_name(j, &name, e);
 	if (r < 0 && !err_is_set(e))
-		return err_sys(e, -r, "%s", j->entry.name);
+		return err_sys(e, -r, SHOWN, j->entry.name);
 	return r;
 }
 
