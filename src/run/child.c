@@ -29,7 +29,8 @@
  * caps      sets no_new_privs, empties the bounding,     no mount, no namespace, no device node,
  *           ambient and inheritable sets, keeps only      no id change; setuid files are inert
  *           what the plan names
- * landlock  ioctl(2) only on nodes of the fresh /dev     no mounting at all any more
+ * landlock  ioctl(2) only on nodes of the fresh /dev,    no mounting at all any more
+ *           execve(2) only of files below the new root
  * seccomp   installs the filter                          only the calls that the policy names
  * confirm   reads back from the kernel what the four
  *           steps before claim, and fails closed

@@ -3,9 +3,14 @@
  * landlock.c - step landlock: ioctl(2) on device nodes only below the fresh /dev.
  *
  * The rule hangs on the tmpfs directory itself, not on the path "/dev": a host /dev or / that
- * the user binds somewhere opens, but its GPUs do not answer.  Only ioctl on devices is handled
- * (LANDLOCK_ACCESS_FS_IOCTL_DEV, Linux 6.10, ABI 5); files are not our business here.
+ * the user binds somewhere opens, but its GPUs do not answer.  The right is
+ * LANDLOCK_ACCESS_FS_IOCTL_DEV (Linux 6.10, ABI 5); reading and writing are not our business.
  * Any ruleset forbids mount(2) for good: that is why this is one of the last steps.
+ *
+ * Programs are executed from the container's own tree only.  Until its command runs, a process
+ * inside is gpurun: an image whose command, or the interpreter of whose script, is /proc/self/exe
+ * would run the host's file under a loader of its own, keep it open, and under real root write to
+ * it once no gpurun runs any more (CVE-2019-5736).
  *
  * One right is denied by every ruleset, handled or not: to rename or link a file into another
  * directory (LANDLOCK_ACCESS_FS_REFER; the symptom is EXDEV in apt, git, pip).  It is given back
@@ -24,6 +29,7 @@
 #include "child.h"
 
 /* newer than our floor's <linux/landlock.h> */
+#define ACCESS_EXECUTE   (1ULL << 0)
 #define ACCESS_REFER     (1ULL << 13)
 #define ACCESS_IOCTL_DEV (1ULL << 15)
 
@@ -78,7 +84,7 @@ static int rules_for_nodes(struct child *c, int ruleset, struct err *e)
 
 int step_landlock(struct child *c, struct err *e)
 {
-	static const uint64_t handled = ACCESS_IOCTL_DEV | ACCESS_REFER;
+	static const uint64_t handled = ACCESS_IOCTL_DEV | ACCESS_REFER | ACCESS_EXECUTE;
 	_cleanup_fd_ int ruleset = -1, root = -1;
 	int r;
 
@@ -93,7 +99,7 @@ int step_landlock(struct child *c, struct err *e)
 	root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (root < 0)
 		return err_sys(e, errno, "/");
-	r = rule_add(ruleset, ACCESS_REFER, root, "/", e);
+	r = rule_add(ruleset, ACCESS_REFER | ACCESS_EXECUTE, root, "/", e);
 	if (r == 0)
 		r = rule_add(ruleset, ACCESS_IOCTL_DEV, c->dev, "/dev", e);
 	if (r == 0)

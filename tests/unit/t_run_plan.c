@@ -241,6 +241,13 @@ static void test_landlock(void)
 	p = plan_new("mkdir /a /b && echo x >/a/f && mv /a/f /b/g && ln /b/g /a/h && mv /b /a/b");
 	p->process.landlock_dev = true;
 	is_int(run(p, &e), 0, "renames and links between directories (%s)", e.msg);
+	p = plan_new("cp /usr/bin/true /t && /t && cp /t /dev/t && /dev/t && rm /t");
+	p->process.landlock_dev = true;
+	is_int(run(p, &e), 0, "programs of the container (%s)", e.msg);
+	p = plan_new(NULL);
+	strv_push(arena, &p->process.argv, "/proc/self/exe");
+	p->process.landlock_dev = true;
+	is_int(run(p, &e), 126, "but not ourselves (%s)", e.msg);
 	p = plan_new("stty -F /dev/null -a 2>&1 | "
 		     "grep -q 'Inappropriate ioctl' && stty -F /other -a 2>&1 | "
 		     "grep -q 'Permission denied'");
