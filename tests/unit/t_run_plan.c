@@ -169,6 +169,12 @@ static void test_descriptors(void)
 	ok(strstr(e.msg, "--preserve-fd") != NULL, "the message names the option: %s", e.msg);
 }
 
+static void make_link(const char *target, const char *path)
+{
+	if (symlink(target, path) < 0)
+		ok(false, "symlink %s: %s", path, strerror(errno));
+}
+
 /* Files and mount points are made inside the root whatever the image's links say. */
 static void test_links(void)
 {
@@ -177,9 +183,9 @@ static void test_links(void)
 	struct plan *p;
 	struct err e;
 
-	(void)symlink(outside, arena_printf(arena, "%s/abs", lower));
-	(void)symlink("../../../../../../..", arena_printf(arena, "%s/up", lower));
-	(void)symlink("/proc/self/root", arena_printf(arena, "%s/magic", lower));
+	make_link(outside, arena_printf(arena, "%s/abs", lower));
+	make_link("../../../../../../..", arena_printf(arena, "%s/up", lower));
+	make_link("/proc/self/root", arena_printf(arena, "%s/magic", lower));
 	p = plan_new("test -f /abs/file && test -f /tmp/via-up && test ! -e /magic/file");
 	add(p, (struct op){ .kind = OP_DIR, .dst = outside });
 	add(p, (struct op){ .kind = OP_FILE, .dst = "/abs/file", .data = "x", .data_len = 1 });
@@ -384,7 +390,8 @@ int main(void)
 	test_terminal();
 	test_limits();
 	test_exec();
-	(void)system(arena_printf(arena, "rm -rf %s", dir));
+	if (system(arena_printf(arena, "rm -rf %s", dir)) != 0)
+		diag("%s: not removed", dir);
 	arena_free(arena);
 	return done_testing();
 }
