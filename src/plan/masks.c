@@ -37,6 +37,9 @@ static const struct mask_row {
 	{ OP_READONLY, "/proc/sysrq-trigger" },
 };
 
+/* Hidden only where started by root, who could read them: nobody else can. */
+static const char *const root_masks[] = { "/sys/kernel/debug", "/sys/kernel/tracing" };
+
 /* Does the word of --security-opt unmask= name this path? */
 static bool mask_named(const char *word, const char *path)
 {
@@ -94,6 +97,8 @@ int plan_masks(struct builder *b, struct err *e)
 	for (size_t i = 0; i < ELEMENTS(mask_rows); i++)
 		if (b->real_root || (!b->req->nested && !mask_lifted(b->req, mask_rows[i].path)))
 			mask_op(b, mask_rows[i].kind, mask_rows[i].path, "base: masks");
+	for (size_t i = 0; b->real_root && i < ELEMENTS(root_masks); i++)
+		mask_op(b, OP_MASK, root_masks[i], "base: masks");
 	for (size_t i = 0; i < mask->n; i++) {
 		const char *why = plan_why(b, "--security-opt mask=%s", mask->v[i]);
 
