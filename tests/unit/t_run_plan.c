@@ -263,11 +263,13 @@ static void test_landlock(void)
 	       e.msg);
 }
 
-/* A plan with a terminal, run with @input on a pipe as our stdin. */
+/* A plan with a terminal, run with @input on a pipe as our stdin; its echo goes nowhere. */
 static int run_terminal(const char *script, const char *input)
 {
 	struct plan *p = plan_new(script);
 	int saved = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+	int saved_out = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	int pipefd[2], status;
 	struct err e;
 
@@ -277,13 +279,17 @@ static int run_terminal(const char *script, const char *input)
 	(void)close(pipefd[1]);
 	(void)dup2(pipefd[0], STDIN_FILENO);
 	(void)close(pipefd[0]);
+	(void)dup2(null, STDOUT_FILENO);
+	(void)close(null);
 	add(p, (struct op){ .kind = OP_DEVPTS, .dst = "/dev/pts" });
 	p->process.tty = true;
 	status = run(p, &e);
-	if (err_is_set(&e))
-		diag("%s", e.msg);
+	(void)dup2(saved_out, STDOUT_FILENO);
+	(void)close(saved_out);
 	(void)dup2(saved, STDIN_FILENO);
 	(void)close(saved);
+	if (err_is_set(&e))
+		diag("%s", e.msg);
 	return status;
 }
 
