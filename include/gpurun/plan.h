@@ -94,7 +94,8 @@ struct plan_process {
 	const struct sock_filter *seccomp; /* NULL: unconfined */
 	uint16_t seccomp_len;
 	const char *seccomp_name; /* "default", "root", "nested", file name, "unconfined" */
-	bool landlock_dev; /* allow ioctl only on devices of the fresh /dev (and OP_BIND_DEV) */
+	bool landlock_dev; /* ioctl only on devices of the fresh /dev (and OP_BIND_DEV); execve only
+			    * of files below the root */
 	struct plan_rlimit *rlimits;
 	size_t n_rlimits;
 	bool tty;
@@ -151,7 +152,7 @@ struct plan_input {
  * from its plan, of which the caller hands over the parts.
  */
 struct plan_exec_input {
-	const struct host *host;          /* for the limits and "-e K" */
+	const struct host *host;          /* for "-e K" */
 	const struct strv *argv;          /* at least one word */
 	const struct strv *container_env; /* process.env of the container's plan: "K=V" */
 	const struct strv *env;           /* all -e: "K=V", or "K" (the host's value) */

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <limits.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <gpurun/fd.h>
@@ -56,7 +57,8 @@ static int self_look_real(struct arena *a, const char *const *env, struct host *
 	h->stdin_tty = tty_is_ours(STDIN_FILENO);
 	h->stdout_tty = isatty(STDOUT_FILENO) == 1;
 	for (int i = 0; i < RLIM_NLIMITS; i++)
-		if (getrlimit((__rlimit_resource_t)i, &h->rlimits[i]) < 0)
+		/* glibc and musl do not agree on the type of a resource */
+		if (syscall(SYS_prlimit64, 0, i, NULL, &h->rlimits[i]) < 0)
 			h->rlimits[i] = (struct rlimit){ RLIM_INFINITY, RLIM_INFINITY };
 	return 0;
 }

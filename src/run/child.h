@@ -123,7 +123,7 @@ struct relay {
 };
 int relay_start(struct relay *r, int master);
 void relay_poll_set(const struct relay *r, struct pollfd set[3]);
-int relay_move(struct relay *r, const struct pollfd set[3]);
+void relay_move(struct relay *r, const struct pollfd set[3]);
 void relay_winsize(const struct relay *r);
 void relay_suspend(struct relay *r);
 void relay_resume(struct relay *r);
@@ -150,7 +150,7 @@ struct launch {
 	sigset_t old_mask;
 };
 int launch_prepare(struct launch *l, const struct plan *p, struct err *e);
-/* in the launcher after the clone: close the child's ends and supervise; restores the mask */
+/* in the launcher after the clone: close the child's ends and supervise */
 int launch_finish(struct launch *l, pid_t pid, int *ret_status, struct err *e);
 /* in the child after the clone: close the launcher's ends */
 void launch_in_child(struct launch *l);

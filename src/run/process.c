@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <gpurun/fd.h>
@@ -71,7 +72,8 @@ int step_rlimits(struct child *c, struct err *e)
 	for (size_t i = 0; i < p->n_rlimits; i++) {
 		const struct plan_rlimit *l = &p->rlimits[i];
 
-		if (setrlimit((__rlimit_resource_t)l->resource, &l->limit) < 0)
+		/* glibc and musl do not agree on the type of a resource */
+		if (syscall(SYS_prlimit64, 0, l->resource, &l->limit, NULL) < 0)
 			return err_sys(e, errno, "%s", l->why);
 	}
 	return 0;

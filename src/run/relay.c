@@ -120,20 +120,19 @@ static void drop_master(struct relay *r)
 }
 
 /** relay_move - do what poll found possible */
-int relay_move(struct relay *r, const struct pollfd set[3])
+void relay_move(struct relay *r, const struct pollfd set[3])
 {
 	if (set[0].fd >= 0 && set[0].revents)
 		read_stdin(r);
 	if (set[2].fd >= 0 && set[2].revents && flush(STDOUT_FILENO, r->down, &r->down_len) < 0)
 		r->down_len = 0; /* our reader is gone: the command's output goes nowhere */
 	if (set[1].fd < 0 || !set[1].revents)
-		return 0;
+		return;
 	if ((set[1].revents & POLLOUT) && r->up_len && flush(r->master, r->up, &r->up_len) < 0)
 		r->up_len = 0;
 	if ((set[1].revents & (POLLIN | POLLHUP | POLLERR)) && r->down_len == 0 &&
 	    read_master(r) < 0)
 		drop_master(r);
-	return 0;
 }
 
 /** relay_suspend, relay_resume - around a stop of the launcher */

@@ -178,7 +178,7 @@ static int turn(struct supervisor *s, int *ret_status, struct err *e)
 		take_signal(s, ret_status);
 	if (p[POLL_WAIT].revents)
 		take_stop(s);
-	(void)relay_move(&s->relay, p + POLL_RELAY);
+	relay_move(&s->relay, p + POLL_RELAY);
 	return p[POLL_CHILD].revents ? 1 : 0;
 }
 
