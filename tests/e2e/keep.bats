@@ -8,13 +8,13 @@ test_setup() {
 }
 
 @test "what is written is there next time, under its name only" {
-	works --keep work "$BUSYBOX" sh -c 'echo x > /kept; rm /etc/group; mkdir -p /deep/er; echo y > /deep/er/file'
-	works --keep work "$BUSYBOX" sh -c 'cat /kept /deep/er/file; [ ! -e /etc/group ] && echo deleted'
+	works --keep work "$BUSYBOX" sh -c 'echo x > /kept; rm /etc/os-release; mkdir -p /deep/er; echo y > /deep/er/file'
+	works --keep work "$BUSYBOX" sh -c 'cat /kept /deep/er/file; [ ! -e /etc/os-release ] && echo deleted'
 	is "$output" $'x\ny\ndeleted'
-	works --keep other "$BUSYBOX" sh -c 'ls /kept 2> /dev/null; ls /etc/group'
-	is "$output" /etc/group
-	works "$BUSYBOX" sh -c 'ls /kept 2> /dev/null; ls /etc/group'
-	is "$output" /etc/group
+	works --keep other "$BUSYBOX" sh -c 'ls /kept 2> /dev/null; ls /etc/os-release'
+	is "$output" /etc/os-release
+	works "$BUSYBOX" sh -c 'ls /kept 2> /dev/null; ls /etc/os-release'
+	is "$output" /etc/os-release
 }
 
 @test "an early end keeps what was written" {

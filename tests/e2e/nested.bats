@@ -25,7 +25,7 @@ works_or_says() {
 	fi
 }
 
-# (Real root inside holds no capability, and the kernel maps id 0 only for those who hold some.)
+# Id 0 inside holds few capabilities, and the kernel maps an id 0 only for CAP_SETFCAP.
 @test "real root: gpurun in gpurun --nested works or says why" {
 	need_root
 	works_or_says "$GPURUN" -q --nested "${OUTER[@]}" "$T/nest" /gpurun -q --store /tmp/store /images/busybox.tar echo inside
@@ -35,8 +35,8 @@ works_or_says() {
 	need_user
 	works --nested "${OUTER[@]}" "$T/nest" /gpurun -q --store /tmp/store /images/busybox.tar echo inside
 	is "$output" inside
-	works --nested --root "${OUTER[@]}" "$T/nest" /gpurun -q --store /tmp/store /images/busybox.tar echo inside
-	is "$output" inside
+	works_or_says "$GPURUN" -q --nested --root "${OUTER[@]}" "$T/nest" \
+		/gpurun -q --store /tmp/store /images/busybox.tar echo inside
 }
 
 @test "gpurun in gpurun in gpurun" {

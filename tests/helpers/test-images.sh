@@ -33,6 +33,8 @@ build() {
 		"$repo/images/hello-gpu/hello-gpu.c"
 	printf '#!/bin/sh\nfor a; do printf "[%%s]" "$a"; done\necho\n' > "$out/busybox/bin/args"
 	chmod 755 "$out/busybox/bin/args"
+	# whoever runs the tests may read it
+	chmod -R a+rX "$out/busybox"
 	sh "$repo/images/mkimage.sh" "$out/busybox" --docker --env PATH=/bin:/usr/bin --cmd sh \
 		--tag busybox:latest "$out/busybox.tar"
 	sh "$repo/images/hello-gpu/build.sh" "$out/hello.tar"

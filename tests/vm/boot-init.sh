@@ -15,6 +15,6 @@ chown 1000:1000 /run/user/1000 /home/user
 [ ! -e /proc/sys/kernel/unprivileged_userns_clone ] || echo 1 > /proc/sys/kernel/unprivileged_userns_clone
 chmod 666 /dev/null /dev/zero /dev/full /dev/random /dev/urandom /dev/tty /dev/ptmx
 hostname vm
-su user -c 'XDG_RUNTIME_DIR=/run/user/1000 sh /smoke.sh' 2>&1 | sed 's/^/@@ /'
+su user -c 'XDG_RUNTIME_DIR=/run/user/1000 sh /smoke.sh' < /dev/null 2>&1 | sed 's/^/@@ /'
 sync
 poweroff -f
