@@ -33,11 +33,15 @@
 #define ACCESS_REFER     (1ULL << 13)
 #define ACCESS_IOCTL_DEV (1ULL << 15)
 
-/* In a container that runs already: its /dev, if that is the tmpfs that we made. */
+/*
+ * In a container that runs already: its /dev, if that is the tmpfs that we made.  The host's,
+ * mounted over it, says it is a tmpfs as well, and real root owns it; but its nodes are its own,
+ * ours are mounts.
+ */
 static int dev_find(struct child *c, struct err *e)
 {
+	struct stat st, node;
 	struct statfs fs;
-	struct stat st;
 
 	if (c->dev >= 0)
 		return 0;
@@ -46,7 +50,8 @@ static int dev_find(struct child *c, struct err *e)
 		return err_sys(e, errno, "/dev");
 	if (fstatfs(c->dev, &fs) < 0 || fstat(c->dev, &st) < 0)
 		return err_sys(e, errno, "/dev");
-	if (fs.f_type != TMPFS_MAGIC || st.st_uid != c->plan->container.uid_inside)
+	if (fs.f_type != TMPFS_MAGIC || st.st_uid != c->plan->container.uid_inside ||
+	    (fstatat(c->dev, "null", &node, AT_SYMLINK_NOFOLLOW) == 0 && node.st_dev == st.st_dev))
 		return err_set(e, EPERM, "/dev: is not the container's own");
 	return 0;
 }
