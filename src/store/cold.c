@@ -290,15 +290,6 @@ static void fill_from_view(struct unpacking *u, const struct view *v)
 	image->apt = view_is_dir(v, "etc/apt/apt.conf.d");
 }
 
-static void read_boot_id(struct arena *a, char ret[RECORD_BOOT + 1])
-{
-	char *text;
-
-	if (file_read_text(AT_FDCWD, "/proc/sys/kernel/random/boot_id", a, 64, &text, NULL) == 0 &&
-	    strlen(text) >= RECORD_BOOT)
-		memcpy(ret, text, RECORD_BOOT);
-}
-
 /* "images/debian.tar.zst" is called "debian". */
 static const char *name_of_file(struct arena *a, const char *path)
 {
@@ -328,7 +319,7 @@ static int publish_record(struct unpacking *u, const char **ret_file, struct err
 	int r;
 
 	rec->unpacked = (int64_t)time(NULL);
-	read_boot_id(u->arena, rec->boot);
+	boot_id(rec->boot);
 	memset(&rec->image.diff_ids, 0, sizeof(rec->image.diff_ids));
 	for (uint32_t i = 0; i < u->n; i++)
 		strv_push(u->arena, &rec->image.diff_ids, u->ids[i]);

@@ -29,9 +29,48 @@ struct want {
 	int lock;
 };
 
+/*
+ * The record is of another boot: one process looks, the others wait, and nobody holds the
+ * record meanwhile, so that it can be removed.
+ */
+static int load_after_boot(struct want *w, const struct place *p, const char *file, struct err *e)
+{
+	_cleanup_fd_ int lock = lock_open(p, LOCK_SETTLE, true, true, NULL, e);
+	_cleanup_fd_ int fd = -1;
+	struct record rec;
+	int r;
+
+	if (lock < 0)
+		return lock;
+	r = image_load(p, w->a, file, w->image, &rec, &fd, e);
+	if (r < 0)
+		return r;
+	r = image_settle(p, file, &rec);
+	if (r == 0)
+		w->lock = fd_take(&fd);
+	if (r != -ESTALE)
+		return r;
+	log_warn("%s: the store's copy was damaged when the machine went down; it is removed",
+		 w->ref->text);
+	fd = fd_close(fd);
+	(void)image_drop(p, w->a, file);
+	return -ENOENT;
+}
+
 static int load(struct want *w, const struct place *p, const char *file, struct err *e)
 {
-	return image_load(p, w->a, file, w->image, NULL, &w->lock, e);
+	_cleanup_fd_ int fd = -1;
+	struct record rec;
+	int r = image_load(p, w->a, file, w->image, &rec, &fd, e);
+
+	if (r < 0)
+		return r;
+	if (p->read_only || !image_unsettled(p, file, &rec)) {
+		w->lock = fd_take(&fd);
+		return 0;
+	}
+	fd = fd_close(fd);
+	return load_after_boot(w, p, file, e);
 }
 
 /* ---- warm: a file that is known --------------------------------------------------------- */

@@ -68,7 +68,7 @@ static int drop_links(struct arena *a, const struct place *p, const char *dir, c
 
 /* ---- garbage ---------------------------------------------------------------------------- */
 
-static int move_to_trash(const struct place *p, const char *dir, const char *name)
+int move_to_trash(const struct place *p, const char *dir, const char *name)
 {
 	char from[PATH_MAX], to[PATH_MAX];
 
@@ -145,7 +145,7 @@ static int collect(struct arena *a, const struct place *p, uint64_t *n)
 }
 
 /* The links of @file and the record itself; -EWOULDBLOCK while somebody runs it. */
-static int drop_image(struct arena *a, const struct place *p, const char *file)
+int image_drop(const struct place *p, struct arena *a, const char *file)
 {
 	_cleanup_fd_ int fd = -1;
 	char path[PATH_MAX];
@@ -220,9 +220,9 @@ int store_remove(struct store *s, struct arena *a, const char *name, struct err 
 	if (r < 0)
 		return r;
 	flat = arena_printf(a, "%s" STORE_FLAT_SUFFIX, file);
-	r = drop_image(a, p, file);
+	r = image_drop(p, a, file);
 	if (r == 0) {
-		int also = drop_image(a, p, flat); /* its other form, if it has one */
+		int also = image_drop(p, a, flat); /* its other form, if it has one */
 
 		r = also == -ENOENT ? 0 : also;
 	}
@@ -244,7 +244,7 @@ static int prune_images(struct arena *a, const struct place *p, uint64_t *n)
 	int r = read_names(a, p, STORE_IMAGES, &files);
 
 	for (size_t i = 0; r == 0 && i < files.n; i++) {
-		r = drop_image(a, p, files.v[i]);
+		r = image_drop(p, a, files.v[i]);
 		*n += r == 0;
 		if (r == -EWOULDBLOCK || r == -ENOENT)
 			r = 0;

@@ -17,12 +17,13 @@
 #define RECORD_MAGIC    "gpurun-image-1"
 #define RECORD_MAX      (8U << 20)
 #define RECORD_LIST_MAX 65536
+#define RECORD_SETTLED  "00000000-0000-0000-0000-000000000000"
 #define RECORD_BOOT     36 /* length of a boot id */
 
 /**
  * struct record
- * @boot:     boot id of the machine when the files were written, and where it stands in the
- *	      file: fixed, so that it can be replaced in place
+ * @boot:     boot id of the machine when the files were written, or RECORD_SETTLED: they are
+ *	      known to have reached the disk.  It is replaced in place (RECORD_BOOT_OFFSET)
  * @lowers:   keys of the directories, the topmost first: diff_ids, or one image id (flat)
  * @unpacked: seconds since the epoch
  * @image:    without lowers, which depend on where the store is

@@ -68,7 +68,8 @@ int lock_open(const struct place *p, const char *name, bool exclusive, bool wait
 	      struct err *e);
 
 /* The lock of the whole store: shared while images are added, exclusive while parts go. */
-#define LOCK_STORE "store"
+#define LOCK_STORE  "store"
+#define LOCK_SETTLE "settle" /* see settle.c */
 
 /* ---- stage.c: directories under construction ---- */
 
@@ -117,6 +118,32 @@ void image_lowers(struct arena *a, const struct place *p, const struct record *r
 
 /** link_point - a symbolic link that replaces the old one atomically */
 int link_point(int dirfd, const char *name, const char *target);
+
+/* ---- settle.c ---- */
+
+/** image_unsettled - must the image be looked at, because its record is of another boot? */
+bool image_unsettled(const struct place *p, const char *file, const struct record *r);
+
+/**
+ * image_settle - look at an unsettled image; under LOCK_SETTLE
+ * Return: 0; -ESTALE: it is damaged, and the damaged parts are in the trash; -errno
+ */
+int image_settle(const struct place *p, const char *file, const struct record *r);
+
+/** boot_id - of the running kernel, or zeros where it is not told */
+void boot_id(char ret[RECORD_BOOT + 1]);
+
+/* ---- verify.c ---- */
+
+/** verify_quick - as store_verify for one layer or tree, without reading contents */
+int verify_quick(const struct place *p, const char *dir, const char *name);
+
+/* ---- gc.c ---- */
+
+/** image_drop - remove names, keys and record; -EWOULDBLOCK while somebody holds it */
+int image_drop(const struct place *p, struct arena *a, const char *file);
+/** move_to_trash - DIR/NAME, by rename; gone already is well */
+int move_to_trash(const struct place *p, const char *dir, const char *name);
 
 /** name_encode, name_decode - image names as file names: '/' and others as %XX; NULL: too long */
 const char *name_encode(struct arena *a, const char *name);

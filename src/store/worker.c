@@ -22,9 +22,6 @@
 #define WORKER_ARENA       ((size_t)256 << 20)
 #define PROGRESS_PERIOD_MS 100
 
-/* No boot id is known inside; the parent fills it in. */
-#define BOOT_UNKNOWN "00000000-0000-0000-0000-000000000000"
-
 struct worker {
 	const struct worker_input *in;
 	struct arena *arena;
@@ -93,7 +90,7 @@ static ssize_t feed_read(void *arg, const void **ret_block, struct err *e)
 static int write_manifest(struct worker *w, struct err *e)
 {
 	const struct image_manifest *m = &w->manifest;
-	struct record rec = { .boot = BOOT_UNKNOWN };
+	struct record rec = { .boot = RECORD_SETTLED };
 	const char *text;
 	_cleanup_fd_ int fd = -1;
 	size_t len;

@@ -146,6 +146,48 @@ static void test_verify(struct bench *b)
 	is_int(store_verify(b->s, b->a, complain, NULL, &b->e), 0, "all is well again");
 }
 
+/* ---- after the machine went down -------------------------------------------------------- */
+
+/* The record says another boot. */
+static void other_boot(struct bench *b, const char *with)
+{
+	if (system(text_of("for f in %s/v1/images/*; do printf %s | dd of=$f bs=1 seek=20 "
+			   "conv=notrunc status=none; done",
+			   b->path, with)) != 0)
+		die("dd");
+}
+
+static bool is_settled(struct bench *b)
+{
+	return system(text_of("grep -q boot=00000000-0000-0000-0000-000000000000 %s/v1/images/*",
+			      b->path)) == 0;
+}
+
+static void test_settle(struct bench *b)
+{
+	static const char boot[] = "01234567-89ab-cdef-0123-456789abcdef";
+	const char *file = text_of("%s/one:1.tar", b->dir);
+
+	store_remove(b->s, b->a, "other:1", &b->e);
+	add(b, "one:1", one, 1);
+	ok(!is_settled(b), "an image that was just unpacked may be lost yet");
+	other_boot(b, boot);
+	is_int(bench_ensure(b, file), 0, "after a boot, undamaged");
+	ok(is_settled(b), "it is settled");
+	other_boot(b, boot);
+	if (truncate(text_of("%s/b", b->image.lowers.v[0]), 0) < 0)
+		die("truncate");
+	is_int(bench_ensure(b, file), 0, "after a boot, damaged: unpacked again");
+	is_int(store_verify(b->s, b->a, complain, NULL, &b->e), 0, "it is whole");
+	other_boot(b, boot);
+	if (unlink(text_of("%s/b", b->image.lowers.v[0])) < 0)
+		die("unlink");
+	is_int(bench_ensure(b, "one:1"), -ENOENT, "by name it is gone");
+	close(b->lock);
+	b->lock = -1;
+	is_int(bench_count(b, "images"), 0, "with its record");
+}
+
 /* ---- keep and scratch ------------------------------------------------------------------- */
 
 static void test_keep(struct bench *b)
@@ -153,6 +195,7 @@ static void test_keep(struct bench *b)
 	const char *dir, *again;
 	int lock, second;
 
+	add(b, "other:1", other, 2);
 	is_int(bench_ensure_form(b, text_of("%s/other:1.tar", b->dir), true), 0, "an image, flat");
 	is_int(store_keep(b->s, b->a, "my/work", &b->image, true, &dir, &lock, &b->e), 0, "keep");
 	ok(access(text_of("%s/u", dir), F_OK) == 0 && access(text_of("%s/w", dir), F_OK) == 0,
@@ -338,6 +381,7 @@ int main(void)
 	test_prune(&b);
 	test_prune_living(&b);
 	test_verify(&b);
+	test_settle(&b);
 	test_keep(&b);
 	test_scratch(&b);
 	test_open(&b);
