@@ -4,7 +4,8 @@
  *
  *	STORE/v1/layers/HEX/{fs/,list}   one layer by diff_id (overlay form)
  *	STORE/v1/trees/HEX/{fs/,list}    a flattened image by image id (works everywhere)
- *	STORE/v1/images/HEX              the image's record (NUL-separated text, see record.c)
+ *	STORE/v1/images/HEX              the image's record (NUL-separated text, see record.c);
+ *	STORE/v1/images/HEX.flat         the same, where the flattened form was asked for
  *	STORE/v1/names/NAME -> ../images/HEX
  *	STORE/v1/files/KEY -> ../images/HEX    a file recognised by dev, inode, size, mtime, ctime
  *	STORE/v1/{lock,tmp,trash,keep,scratch}/

@@ -480,6 +480,9 @@ static int unpack(struct unpacking *u, const char **ret_file, struct err *e)
 	}
 	if (r == 0)
 		r = conversation_order(&u->talk, &end, e);
+	if (r == 0 && !u->c->options->quiet)
+		log_note("%s: %.1f MiB in %" PRIu64 " entries", label(u),
+			 (double)u->record.image.bytes / (1 << 20), u->record.image.entries);
 	if (r == 0)
 		say_skipped(u);
 	return r;

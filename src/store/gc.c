@@ -306,6 +306,7 @@ static int prune(struct arena *a, const struct place *p, bool all, struct store_
 		r = drop_links(a, p, STORE_FILES, NULL);
 	if (r == 0)
 		r = prune_locks(a, p);
+	lock = fd_close(lock); /* deleting takes its time, and concerns nobody */
 	return r < 0 ? r : empty_trash(p, n);
 }
 

@@ -8,9 +8,13 @@
 #include "../../src/store/userns.h"
 #include "stores.h"
 
-static const char *const one[] = { "d etc; f etc/a 1; f b 22; l c b; p q; h d b; d n; d n/m" };
-static const char *const other[] = { "d etc; f etc/a 1; f b 22; l c b; p q; h d b; d n; d n/m",
-				     "d n; f n/.wh.m; d etc; f etc/.wh..wh..opq" };
+static const char *const one[] = {
+	"d etc; f etc/a 1; f b 22; f z 1; l c b; p q; h d b; d n; d n/m"
+};
+static const char *const other[] = {
+	"d etc; f etc/a 1; f b 22; f z 1; l c b; p q; h d b; d n; d n/m",
+	"d n; f n/.wh.m; d etc; f etc/.wh..wh..opq"
+};
 
 static void add(struct bench *b, const char *tag, const char *const *specs, size_t n)
 {
@@ -136,13 +140,13 @@ static void test_verify(struct bench *b)
 {
 	add(b, "other:1", other, 2);
 	is_int(store_verify(b->s, b->a, complain, NULL, &b->e), 0, "all is well");
-	damage(b, "printf 2 >etc/a", "contents");
+	damage(b, "printf 2 >z", "contents");
 	damage(b, "rm q", "missing");
 	damage(b, "chmod 700 etc", "mode");
 	damage(b, "ln -sfn d c", "target");
 	damage(b, "rm c && mkdir c", "type");
 	damage(b, "touch new", "was not there");
-	damage(b, "printf 1 >>etc/a", "size");
+	damage(b, "printf 1 >>z", "size");
 	is_int(store_verify(b->s, b->a, complain, NULL, &b->e), 0, "all is well again");
 }
 
