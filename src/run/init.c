@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -25,6 +26,8 @@
 #include <gpurun/sys.h>
 
 #include "child.h"
+
+#define COMMAND_LINE_MAX (6 << 20) /* the kernel takes no more from execve(2) */
 
 /* Tell the launcher that the payload stopped or goes on, so that it can do the same. */
 static void report(int wait, char what)
@@ -88,6 +91,22 @@ static void close_others(int wait)
 	(void)sys_close_range((unsigned int)wait + 1, ~0U, 0);
 }
 
+/*
+ * /proc/1/cmdline is readable inside, and a copy of the launcher's: paths of the host, values of
+ * -e.  The kernel lays the strings of argv out in one piece before those of the environment.
+ */
+static void hide_command_line(void)
+{
+	static const char name[] = "gpurun-init";
+	char *start = program_invocation_name, *end = environ ? environ[0] : NULL;
+
+	if (!start || !end || end <= start || end - start > COMMAND_LINE_MAX)
+		return;
+	memset(start, 0, (size_t)(end - start));
+	if ((size_t)(end - start) >= sizeof(name))
+		memcpy(start, name, sizeof(name));
+}
+
 _Noreturn void init_main(struct child *c, pid_t payload)
 {
 	struct pollfd p[2] = { { .fd = c->wait, .events = POLLIN }, { .events = POLLIN } };
@@ -95,6 +114,7 @@ _Noreturn void init_main(struct child *c, pid_t payload)
 
 	close_others(c->wait);
 	(void)prctl(PR_SET_NAME, "gpurun-init", 0, 0, 0);
+	hide_command_line();
 	(void)sigfillset(&all);
 	(void)sigprocmask(SIG_SETMASK, &all, NULL);
 	p[1].fd = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
