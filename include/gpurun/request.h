@@ -24,7 +24,6 @@ struct req_mount {
 	const char *dst; /* absolute path inside */
 	bool read_only, nosuid, nodev, noexec;
 	bool non_recursive;
-	bool create;     /* docker's -v: a missing source directory is an error all the same */
 	uint64_t size;   /* tmpfs, bytes, 0: default */
 	uint32_t mode;   /* tmpfs, 0: 1777 */
 	const char *why; /* "--volume /data:/data" */

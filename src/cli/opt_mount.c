@@ -144,7 +144,7 @@ static bool is_volume_name(const char *src)
 
 static int bind_add(const struct opt_in *in, const struct opt *o, const char *spec, struct err *e)
 {
-	struct req_mount m = { .type = REQ_BIND, .create = true };
+	struct req_mount m = { .type = REQ_BIND };
 	struct strv f = { 0 }, words = { 0 };
 	int r;
 

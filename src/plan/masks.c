@@ -77,10 +77,11 @@ static int mask_check_unmask(struct builder *b, struct err *e)
 	return 0;
 }
 
-static void mask_op(struct builder *b, enum op_kind kind, const char *path, const char *why)
+static void mask_op(struct builder *b, enum op_kind kind, const char *path, uint32_t flags,
+		    const char *why)
 {
 	plan_op(b, PHASE_MASK,
-		(struct op){ .kind = kind, .dst = path, .flags = OPF_OPTIONAL, .why = why });
+		(struct op){ .kind = kind, .dst = path, .flags = flags, .why = why });
 }
 
 int plan_masks(struct builder *b, struct err *e)
@@ -96,15 +97,16 @@ int plan_masks(struct builder *b, struct err *e)
 			     "container inside shows our processes");
 	for (size_t i = 0; i < ELEMENTS(mask_rows); i++)
 		if (b->real_root || (!b->req->nested && !mask_lifted(b->req, mask_rows[i].path)))
-			mask_op(b, mask_rows[i].kind, mask_rows[i].path, "base: masks");
+			mask_op(b, mask_rows[i].kind, mask_rows[i].path, OPF_OPTIONAL,
+				"base: masks");
 	for (size_t i = 0; b->real_root && i < ELEMENTS(root_masks); i++)
-		mask_op(b, OP_MASK, root_masks[i], "base: masks");
+		mask_op(b, OP_MASK, root_masks[i], OPF_OPTIONAL, "base: masks");
 	for (size_t i = 0; i < mask->n; i++) {
 		const char *why = plan_why(b, "--security-opt mask=%s", mask->v[i]);
 
 		if (mask->v[i][0] != '/' || str_eq(path_clean(b->a, mask->v[i]), "/"))
 			return err_set(e, EINVAL, "%s: not an absolute path below /", why);
-		mask_op(b, OP_MASK, path_clean(b->a, mask->v[i]), why);
+		mask_op(b, OP_MASK, path_clean(b->a, mask->v[i]), 0, why);
 	}
 	return 0;
 }
