@@ -21,7 +21,8 @@ setup_file() {
 	chmod 755 "$FILE_DIR"
 	GPURUN_STORE=$FILE_DIR/store
 	# the first start of an image says that it unpacks; the tests want to see later ones
-	XDG_RUNTIME_DIR=$FILE_DIR "$GPURUN" -q "$IMAGES/busybox.tar" true < /dev/null || true
+	mkdir -m 700 "$FILE_DIR/run"
+	XDG_RUNTIME_DIR=$FILE_DIR/run "$GPURUN" -q "$IMAGES/busybox.tar" true < /dev/null || true
 	declare -F test_setup_file > /dev/null && test_setup_file
 	return 0
 }

@@ -12,6 +12,8 @@ start() {
 		> "$T/out" 2>&1 < /dev/null &
 	PID=$!
 	wait_for 5 grep -q ready "$T/out"
+	# the record is written while the command starts
+	wait_for 5 "$GPURUN" inspect "$name"
 }
 
 stop() {

@@ -12,7 +12,7 @@ test_setup_file() {
 		command -v mmdebstrap > /dev/null || return 0
 		sh "$REPO/images/debian/build.sh" "$DEBIAN.$$" >&2 && mv "$DEBIAN.$$" "$DEBIAN" || return 0
 	fi
-	XDG_RUNTIME_DIR=$FILE_DIR "$GPURUN" -q "$DEBIAN" true || true
+	XDG_RUNTIME_DIR=$FILE_DIR/run "$GPURUN" -q "$DEBIAN" true || true
 }
 
 test_setup() {
