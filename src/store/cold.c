@@ -22,6 +22,7 @@
 
 #include "compose.h"
 #include "conversation.h"
+#include "rename.h"
 
 /* struct unpacking - cold_unpack's state */
 struct unpacking {
@@ -227,16 +228,11 @@ static int open_repeated(struct unpacking *u, struct err *e)
 /* Move @from of the stage to @to; somebody else's that is there already is as good. */
 static int publish_directory(struct unpacking *u, const char *from, const char *to, struct err *e)
 {
-	int r = 0;
+	int r = rename_new(u->stage.fd, from, u->place->fd, to);
 
-	if (renameat2(u->stage.fd, from, u->place->fd, to, RENAME_NOREPLACE) == 0)
-		return 0;
-	/* without RENAME_NOREPLACE: a directory that is not empty is never replaced */
-	if (errno == EINVAL && renameat(u->stage.fd, from, u->place->fd, to) == 0)
-		return 0;
-	if (errno != EEXIST && errno != ENOTEMPTY)
-		r = err_sys(e, errno, "%s/" STORE_VERSION "/%s", u->place->path, to);
-	return r;
+	if (r < 0 && r != -EEXIST)
+		return err_sys(e, -r, "%s/" STORE_VERSION "/%s", u->place->path, to);
+	return 0;
 }
 
 static int publish_layers(struct unpacking *u, struct err *e)

@@ -278,35 +278,41 @@ static uint64_t prune_stages(const struct place *p, const char *dir, struct remo
 	return fd < 0 ? 0 : stage_sweep(fd, "", n);
 }
 
+/* What nothing refers to, into the trash; with the store to ourselves, or not at all. */
+static int prune_garbage(struct arena *a, const struct place *p, uint64_t *layers, struct err *e)
+{
+	_cleanup_fd_ int lock = lock_open(p, LOCK_STORE, true, false, NULL, e);
+	int r;
+
+	if (lock == -EWOULDBLOCK) {
+		log_note("an image is being unpacked: layers are left for the next prune");
+		return 0;
+	}
+	if (lock < 0)
+		return lock;
+	r = collect(a, p, layers);
+	if (r != -EBADMSG)
+		return r;
+	log_warn("%s: a damaged record: layers and trees are left as they are", p->path);
+	return 0;
+}
+
 static int prune(struct arena *a, const struct place *p, bool all, struct store_pruned *ret,
 		 struct removed *n, struct err *e)
 {
-	_cleanup_fd_ int lock = -1;
 	int r = 0;
 
 	ret->directories = prune_stages(p, STORE_TMP, n) + prune_stages(p, STORE_SCRATCH, n);
 	if (all)
 		r = prune_images(a, p, &ret->images);
-	if (r < 0)
-		return r;
-	lock = lock_open(p, LOCK_STORE, true, false, NULL, e);
-	if (lock == -EWOULDBLOCK)
-		log_note("an image is being unpacked: layers are left for the next prune");
-	else if (lock < 0)
-		return lock;
-	else
-		r = collect(a, p, &ret->layers);
-	if (r == -EBADMSG) {
-		log_warn("%s: a damaged record: layers and trees are left as they are", p->path);
-		r = 0;
-	}
+	if (r == 0)
+		r = prune_garbage(a, p, &ret->layers, e);
 	if (r == 0)
 		r = drop_links(a, p, STORE_NAMES, NULL);
 	if (r == 0)
 		r = drop_links(a, p, STORE_FILES, NULL);
 	if (r == 0)
 		r = prune_locks(a, p);
-	lock = fd_close(lock); /* deleting takes its time, and concerns nobody */
 	return r < 0 ? r : empty_trash(p, n);
 }
 

@@ -14,6 +14,7 @@
 #include <gpurun/str.h>
 
 #include "dirents.h"
+#include "rename.h"
 
 #define ID_PREFIX_MIN 4
 
@@ -280,12 +281,10 @@ int image_publish(const struct place *p, struct arena *a, int stage_fd, const ch
 	int err = fd < 0 ? -errno : fd_write_all(fd, text, len);
 
 	(void)snprintf(path, sizeof(path), STORE_IMAGES "/%s", file);
-	if (err == 0 && renameat2(stage_fd, "record", p->fd, path, RENAME_NOREPLACE) < 0 &&
-	    errno != EEXIST)
-		err = -errno;
-	/* a file system without RENAME_NOREPLACE: whoever got the key's lock is alone with it */
-	if (err == -EINVAL && faccessat(p->fd, path, F_OK, 0) < 0)
-		err = renameat(stage_fd, "record", p->fd, path) < 0 ? -errno : 0;
+	if (err == 0)
+		err = rename_new(stage_fd, "record", p->fd, path);
+	if (err == -EEXIST)
+		err = 0;
 	if (err < 0)
 		return err_sys(e, -err, "%s/" STORE_VERSION "/%s", p->path, path);
 	return 0;

@@ -16,6 +16,7 @@
 #include <gpurun/fd.h>
 
 #include "dirents.h"
+#include "rename.h"
 
 struct remover {
 	int top;
@@ -36,18 +37,15 @@ static void count_one(struct remover *r, const struct stat *st)
 static int move_up(struct remover *r, int dirfd, const char *name)
 {
 	char to[48];
+	int err;
 
 	if (fchmodat(dirfd, name, 0700, 0) < 0 && errno != ENOENT)
 		return -errno;
-	for (;;) {
+	do {
 		(void)snprintf(to, sizeof(to), "%d.%llu", (int)getpid(), r->serial++);
-		if (renameat2(dirfd, name, r->top, to, RENAME_NOREPLACE) == 0)
-			return 0;
-		if (errno == EINVAL && renameat(dirfd, name, r->top, to) == 0)
-			return 0; /* a file system without RENAME_NOREPLACE */
-		if (errno != EEXIST && errno != ENOTEMPTY)
-			return errno == ENOENT ? 0 : -errno;
-	}
+		err = rename_new(dirfd, name, r->top, to);
+	} while (err == -EEXIST);
+	return err == -ENOENT ? 0 : err;
 }
 
 /* One name: gone afterwards, or, a directory that is not empty, at the top. */

@@ -13,6 +13,7 @@
 #include <gpurun/str.h>
 #include <gpurun/sys.h>
 
+#include "rename.h"
 #include "whiteout.h"
 
 /* As many links on the way as the kernel follows. */
@@ -104,14 +105,13 @@ static int tree_trash(struct tree *t, int dirfd, const char *name)
 {
 	char number[32];
 
+	int r;
+
 	do {
 		(void)snprintf(number, sizeof(number), "%llu", (unsigned long long)t->n_trash++);
-		if (renameat2(dirfd, name, t->trash, number, RENAME_NOREPLACE) == 0)
-			return 0;
-		if (errno == EINVAL && renameat(dirfd, name, t->trash, number) == 0)
-			return 0; /* a file system without RENAME_NOREPLACE */
-	} while (errno == EEXIST || errno == ENOTEMPTY); /* of another layer's tree */
-	return -errno;
+		r = rename_new(dirfd, name, t->trash, number);
+	} while (r == -EEXIST); /* of another layer's tree */
+	return r;
 }
 
 /*

@@ -117,27 +117,28 @@ static void one(struct store *s, struct arena *a, int top, const uint8_t *data, 
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static char dir[] = "/dev/shm/gpurun-fuzz.XXXXXX";
-	static int top = -1;
+	static bool loaded;
+	char dir[] = "/dev/shm/gpurun-fuzz.XXXXXX";
 	_cleanup_arena_ struct arena *a = arena_new((size_t)64 << 20);
-	const struct store_options o = { .dir = dir, .uid = getuid() };
+	struct store_options o = { .uid = getuid() };
+	_cleanup_fd_ int top = -1;
 	struct err e = { 0 };
 	struct store *s;
 	size_t beside = 0;
 
-	if (top < 0) {
-		if (!mkdtemp(dir) || unpack_load(&e) < 0)
-			abort();
-		umask(0);
-		top = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	}
-	if (store_open(a, &o, &s, &e) < 0)
+	if (!loaded && unpack_load(&e) < 0)
+		abort();
+	loaded = true;
+	umask(0);
+	o.dir = mkdtemp(dir);
+	top = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (top < 0 || store_open(a, &o, &s, &e) < 0)
 		abort();
 	one(s, a, top, data, size);
 	store_close(s);
 	/* nothing but v1/ in the store's directory, nothing of ours left in it */
 	if (remove_tree(top, "v1", NULL) < 0 || walk_tree(top, visit_count, &beside) < 0 ||
-	    beside != 0)
+	    beside != 0 || rmdir(dir) < 0)
 		abort();
 	return 0;
 }
