@@ -31,6 +31,7 @@ enum driver {
  * @root:   the new root directory
  * @empty:  an empty read-only directory, source of masks over directories
  * @dev:    the fresh tmpfs on /dev, for Landlock: what the user mounts over it is not in it
+ * @signals: signalfd of init
  * @tty:    slave side of the container's terminal
  * @ignored: signals that stay ignored in the payload (nohup and background jobs)
  * @umask:  the caller's, for the payload; 0 while we make files
@@ -39,7 +40,7 @@ struct child {
 	const struct plan *plan;
 	enum driver driver;
 	int sync, wait;
-	int status, base, root, empty, dev, tty;
+	int status, base, root, empty, dev, signals, tty;
 	sigset_t ignored;
 	mode_t umask;
 };
@@ -101,6 +102,8 @@ int sync_receive(int sock, struct sync_record *ret, int *ret_fd, pid_t *ret_pid)
 enum { WAIT_STOPPED = 'S', WAIT_CONTINUED = 'C' };
 /* before that, downwards: the id maps are written */
 enum { WAIT_MAPPED = 'M' };
+/* block all signals and open the descriptor that init reads them from, before the payload is there */
+int init_prepare(struct child *c, struct err *e);
 _Noreturn void init_main(struct child *c, pid_t payload);
 
 /* End a process that must not run atexit handlers (and save coverage data when built for it). */

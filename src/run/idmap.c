@@ -27,6 +27,12 @@ static int map_write(const char *file, const char *text, struct err *e)
 {
 	int r = file_write(AT_FDCWD, file, text, strlen(text));
 
+	if (r == -EPERM && strstr(text, " 0 1")) {
+		err_sys(e, EPERM, "%s", file);
+		err_hint(e, "id 0 of a container cannot be mapped once more: start the outer one "
+			    "without --root, as an ordinary user");
+		return r;
+	}
 	if (r == -EPERM || r == -EACCES) {
 		err_sys(e, -r, "%s", file);
 		err_hint(e, "the kernel or an AppArmor policy restricts user namespaces: "

@@ -27,6 +27,7 @@
 
 #include "child.h"
 
+#define RETRY_MS         100
 #define COMMAND_LINE_MAX (6 << 20) /* the kernel takes no more from execve(2) */
 
 /* Tell the launcher that the payload stopped or goes on, so that it can do the same. */
@@ -35,16 +36,20 @@ static void report(int wait, char what)
 	(void)send(wait, &what, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-/* Reap everything that changed; ends the process when the payload has ended. */
-static void reap(int wait, pid_t payload)
+/*
+ * Reap everything that changed; ends the process when the payload has ended.
+ * Return: how long the loop may sleep, in milliseconds: for ever, unless waitid(2) failed.
+ */
+static int reap(int wait, pid_t payload)
 {
 	siginfo_t si;
 
 	for (;;) {
 		si.si_pid = 0;
-		if (waitid(P_ALL, 0, &si, WEXITED | WSTOPPED | WCONTINUED | WNOHANG) < 0 ||
-		    si.si_pid == 0)
-			return;
+		if (waitid(P_ALL, 0, &si, WEXITED | WSTOPPED | WCONTINUED | WNOHANG) < 0)
+			return RETRY_MS;
+		if (si.si_pid == 0)
+			return -1;
 		if (si.si_pid != payload)
 			continue;
 		if (si.si_code == CLD_EXITED)
@@ -59,15 +64,13 @@ static void reap(int wait, pid_t payload)
 	}
 }
 
-static void take_signal(int fd, const struct child *c, pid_t payload)
+static void take_signal(const struct child *c, pid_t payload)
 {
 	struct signalfd_siginfo si;
 
-	if (read(fd, &si, sizeof(si)) != (ssize_t)sizeof(si))
-		return;
-	if (si.ssi_signo == SIGCHLD)
-		reap(c->wait, payload);
-	else if (c->driver == DRIVER_CREATE && si.ssi_code != SI_KERNEL && si.ssi_pid != 0)
+	if (read(c->signals, &si, sizeof(si)) != (ssize_t)sizeof(si) || si.ssi_signo == SIGCHLD)
+		return; /* the loop reaps anyway */
+	if (c->driver == DRIVER_CREATE && si.ssi_code != SI_KERNEL && si.ssi_pid != 0)
 		(void)kill(payload, (int)si.ssi_signo);
 }
 
@@ -83,12 +86,16 @@ static void take_message(int wait, pid_t payload)
 		run_exit(128 + SIGKILL);
 }
 
-/* Close all but the wait socket: also 0 to 2, so that pipes end when the payload ends them. */
-static void close_others(int wait)
+/* Close all but these two: also 0 to 2, so that pipes end when the payload ends them. */
+static void close_others(int a, int b)
 {
-	if (wait > 0)
-		(void)sys_close_range(0, (unsigned int)wait - 1, 0);
-	(void)sys_close_range((unsigned int)wait + 1, ~0U, 0);
+	unsigned int low = (unsigned int)(a < b ? a : b), high = (unsigned int)(a < b ? b : a);
+
+	if (low > 0)
+		(void)sys_close_range(0, low - 1, 0);
+	if (high > low + 1)
+		(void)sys_close_range(low + 1, high - 1, 0);
+	(void)sys_close_range(high + 1, ~0U, 0);
 }
 
 /*
@@ -107,25 +114,29 @@ static void hide_command_line(void)
 		memcpy(start, name, sizeof(name));
 }
 
-_Noreturn void init_main(struct child *c, pid_t payload)
+int init_prepare(struct child *c, struct err *e)
 {
-	struct pollfd p[2] = { { .fd = c->wait, .events = POLLIN }, { .events = POLLIN } };
 	sigset_t all;
 
-	close_others(c->wait);
-	(void)prctl(PR_SET_NAME, "gpurun-init", 0, 0, 0);
-	hide_command_line();
 	(void)sigfillset(&all);
 	(void)sigprocmask(SIG_SETMASK, &all, NULL);
-	p[1].fd = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (p[1].fd < 0)
-		run_exit(EXIT_GPURUN);
-	reap(c->wait, payload); /* what ended before the signalfd was there */
+	c->signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
+	return c->signals < 0 ? err_sys(e, errno, "signalfd") : 0;
+}
+
+_Noreturn void init_main(struct child *c, pid_t payload)
+{
+	struct pollfd p[2] = { { .fd = c->wait, .events = POLLIN },
+			       { .fd = c->signals, .events = POLLIN } };
+
+	close_others(c->wait, c->signals);
+	(void)prctl(PR_SET_NAME, "gpurun-init", 0, 0, 0);
+	hide_command_line();
 	for (;;) {
-		if (poll(p, 2, -1) < 0)
+		if (poll(p, 2, reap(c->wait, payload)) <= 0)
 			continue;
 		if (p[1].revents)
-			take_signal(p[1].fd, c, payload);
+			take_signal(c, payload);
 		if (p[0].revents)
 			take_message(c->wait, payload);
 	}
@@ -133,14 +144,14 @@ _Noreturn void init_main(struct child *c, pid_t payload)
 
 int step_init(struct child *c, struct err *e)
 {
-	sigset_t all;
 	long pid;
+	int r;
 
 	if (!c->plan->process.init || c->driver != DRIVER_CREATE)
 		return 0;
-	/* no signal may be lost between here and the signalfd */
-	(void)sigfillset(&all);
-	(void)sigprocmask(SIG_SETMASK, &all, NULL);
+	r = init_prepare(c, e);
+	if (r < 0)
+		return r;
 	pid = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
 	if (pid < 0)
 		return err_sys(e, errno, "start the command's process");

@@ -106,6 +106,8 @@ static _Noreturn void join_main(struct child *c, int target, int flags)
 		join_failed(c, errno, "enter the container");
 	if (!(flags & CLONE_NEWPID))
 		child_main(c);
+	if (init_prepare(c, NULL) < 0)
+		join_failed(c, errno, "signalfd");
 	pid = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
 	if (pid < 0)
 		join_failed(c, errno, "start the process");

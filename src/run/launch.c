@@ -67,6 +67,7 @@ int launch_prepare(struct launch *l, const struct plan *p, struct err *e)
 				   .root = -1,
 				   .empty = -1,
 				   .dev = -1,
+				   .signals = -1,
 				   .tty = -1 };
 	(void)sigprocmask(SIG_BLOCK, NULL, &l->old_mask);
 	r = sync_pair(sync);

@@ -22,6 +22,9 @@
 
 int op_error(const struct op *op, int code, struct err *e)
 {
+	if (code == EEXIST) /* of root_mkdirs */
+		return err_set(e, code, "%s (%s): a link of the image on the way leads nowhere",
+			       op->dst, op->why);
 	return err_sys(e, code, "%s (%s)", op->dst, op->why);
 }
 

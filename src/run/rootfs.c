@@ -11,6 +11,7 @@
  * make 128 layers fit the one page that mount data may have, and the same call works on every
  * kernel since 5.11 (fsconfig's "lowerdir+" needs 6.8).  userxattr is always given: without it
  * an overlay in a user namespace mounts but ignores opaque marks, and deleted files reappear.
+ * xino=auto, where the kernel can: a directory then names the inode numbers that stat(2) gives.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -123,7 +124,7 @@ static int overlay_data(struct child *c, char data[MOUNT_DATA_MAX], struct err *
 		r = data_add(data, &len, ",upperdir=", upper, "/u");
 	if (r == 0)
 		r = data_add(data, &len, ",workdir=", upper, "/w");
-	if (r == 0 && (size_t)snprintf(data + len, MOUNT_DATA_MAX - len, ",userxattr%s",
+	if (r == 0 && (size_t)snprintf(data + len, MOUNT_DATA_MAX - len, ",userxattr,xino=auto%s",
 				       root->fresh ? ",volatile" : "") >= MOUNT_DATA_MAX - len)
 		r = -E2BIG;
 	return r < 0 ? err_sys(e, -r, "overlay options") : 0;
@@ -197,6 +198,9 @@ static int workdir_make(struct child *c, struct err *e)
 	if (!p->cwd_create)
 		return 0;
 	fd = root_mkdirs(c->root, p->cwd, 0755);
+	if (fd == -EEXIST)
+		return err_set(e, EEXIST, "working directory %s: a link on the way leads nowhere",
+			       p->cwd);
 	if (fd < 0)
 		return err_sys(e, -fd, "working directory %s", p->cwd);
 	(void)fd_close(fd);
