@@ -129,6 +129,13 @@ static int id_make(char id[STATE_ID_LEN + 1])
 	return 0;
 }
 
+/* A record that cannot be ours goes again; @r is handed through. */
+static int record_undo(int dirfd, const char *id, int r)
+{
+	(void)unlinkat(dirfd, id, 0);
+	return r;
+}
+
 /* Create and lock one file; -EEXIST or -ESTALE (swept before it was locked): take another id. */
 static int file_reserve(int dirfd, const char *id)
 {
@@ -139,9 +146,9 @@ static int file_reserve(int dirfd, const char *id)
 		return -errno;
 	while (flock(fd, LOCK_EX) < 0)
 		if (errno != EINTR)
-			return -errno;
+			return record_undo(dirfd, id, -errno);
 	if (fstat(fd, &st) < 0)
-		return -errno;
+		return record_undo(dirfd, id, -errno);
 	return st.st_nlink == 0 ? -ESTALE : fd_take(&fd);
 }
 
