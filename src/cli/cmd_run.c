@@ -32,6 +32,8 @@ static int look(struct launch *l, struct err *e)
 	if (r >= 0)
 		r = launch_choose_gpus(l, e);
 	if (r >= 0)
+		r = launch_choose_seccomp(l, e);
+	if (r >= 0)
 		r = image_ref_parse(l->a, l->q->image, &l->ref, e);
 	if (r >= 0)
 		r = place_store_open(l->in, &l->store, e);
@@ -40,9 +42,7 @@ static int look(struct launch *l, struct err *e)
 	if (!l->q->sysroot)
 		l->host.overlay = store_overlay(l->store);
 	r = launch_get_image(l, e);
-	if (r >= 0)
-		r = launch_make_places(l, e);
-	return r < 0 ? r : launch_choose_seccomp(l, e);
+	return r < 0 ? r : launch_make_places(l, e);
 }
 
 static int decide(const struct launch *l, struct arena *a, const struct plan **ret, struct err *e)
