@@ -96,7 +96,7 @@ fails() {
 
 # One message and at most one hint; how a first unpack went does not count.
 one_message() {
-	stderr=$(grep -vE '^gpurun: (unpacking .* into |.*: layer [0-9]+ of [0-9]+ unpacked)' <<< "$stderr")
+	stderr=$(grep -vE '^gpurun: (unpacking .* into |.*: layer [0-9]+ of [0-9]+ unpacked|.*: [0-9.]+ [KMG]?i?B in [0-9]+ entries)' <<< "$stderr")
 	[ "$(grep -c '^gpurun: ' <<< "$stderr")" = 1 ]
 	[ "$(grep -c '^hint: ' <<< "$stderr")" -le 1 ]
 	[ "$(grep -vc -e '^gpurun: ' -e '^hint: ' <<< "$stderr")" = 0 ]

@@ -294,27 +294,41 @@ static void test_killed(void)
 	bench_end(&b);
 }
 
+/* Unpack @path in a child and interrupt it as soon as a stage is there; its wait status. */
+static int interrupt(struct bench *b, const char *path)
+{
+	int status = 0;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		int r = bench_ensure(b, path);
+
+		_exit(r == -EINTR ? b->e.status : r == 0 ? 1 : 2);
+	}
+	for (int i = 0; i < 2000 && bench_count(b, "tmp") == 0; i++)
+		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+	kill(pid, SIGINT);
+	waitpid(pid, &status, 0);
+	return status;
+}
+
 /* Ctrl-C: the worker ends, the stage goes, the status says which signal. */
 static void test_interrupted(void)
 {
 	struct bench b;
 	const char *path;
-	pid_t pid;
-	int status;
+	int status = 0;
 
 	bench_begin(&b);
 	(void)store_overlay(b.s);
 	path = bench_file(&b, "big.tar", big_layer(2500));
-	pid = fork();
-	if (pid == 0) {
-		int r = bench_ensure(&b, path);
-
-		_exit(r == -EINTR ? b.e.status : r == 0 ? 1 : 2);
+	/* on a busy machine the signal may come when all is done: then once more */
+	for (int i = 0; i < 20; i++) {
+		status = interrupt(&b, path);
+		if (!WIFEXITED(status) || WEXITSTATUS(status) != 1)
+			break;
+		(void)store_remove(b.s, b.a, "big", &b.e);
 	}
-	for (int i = 0; i < 2000 && bench_count(&b, "tmp") == 0; i++)
-		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
-	kill(pid, SIGINT);
-	waitpid(pid, &status, 0);
 	ok(WIFEXITED(status) && WEXITSTATUS(status) == 130, "interrupted: status %d", status);
 	is_int(bench_count(&b, "tmp"), 0, "no stage is left");
 	is_int(bench_count(&b, "images"), 0, "no image");
