@@ -112,3 +112,9 @@ test_teardown() {
 	try "$BUSYBOX" sh -c 'sleep 1000 & kill -9 -1; echo after'
 	[ "$status" = 137 ] || [ "$status" = 0 ]
 }
+
+@test "a caller that ignores SIGCHLD waits for the status all the same" {
+	status=0
+	timeout 20 env --ignore-signal=CHLD "$GPURUN" "$BUSYBOX" sh -c 'exit 7' || status=$?
+	is "$status" 7
+}

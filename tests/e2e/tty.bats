@@ -42,6 +42,7 @@ terminal() {
 		send jobs; fg\r
 		expect Stopped
 		expect sleep 100
+		expect sleep 100
 		send \x03
 		expect %
 		send echo st=$?\r
