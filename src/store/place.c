@@ -123,17 +123,22 @@ static int open_layout(int fd, const char *path, struct err *e)
 	return make_layout(fd, path, e);
 }
 
-static int check_owner(const char *path, const struct stat *st, uid_t uid, struct err *e)
+/*
+ * A store is nobody else's business, unless the user named one that others may read (a site's,
+ * which they see through GPURUN_STORE_RO); writing is never theirs.
+ */
+static int check_owner(const char *path, const struct stat *st, uid_t uid, bool named,
+		       struct err *e)
 {
 	if (st->st_uid != uid) {
 		err_set(e, EPERM, "%s: the store belongs to uid %u, not to you", path, st->st_uid);
 		err_hint(e, HINT_ELSEWHERE);
 		return -EPERM;
 	}
-	if (st->st_mode & 077) {
+	if (st->st_mode & (named ? 022 : 077)) {
 		err_set(e, EPERM, "%s: the store is open to others (mode %04o)", path,
 			st->st_mode & 07777);
-		err_hint(e, "chmod 700 %s", path);
+		err_hint(e, "chmod %s %s", named ? "go-w" : "700", path);
 		return -EPERM;
 	}
 	return 0;
@@ -175,7 +180,7 @@ static int try_place(struct store *s, const char *path, bool named, struct err *
 		return fd;
 	if (fstat(fd, &st) < 0)
 		return err_sys(e, errno, "%s: store", path);
-	r = check_owner(path, &st, s->uid, e);
+	r = check_owner(path, &st, s->uid, named, e);
 	if (r < 0)
 		return r;
 	net = named ? NULL : network_name(fd);
