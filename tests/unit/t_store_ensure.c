@@ -301,8 +301,11 @@ static int interrupt(struct bench *b, const char *path)
 	pid_t pid = fork();
 
 	if (pid == 0) {
-		int r = bench_ensure(b, path);
+		int r;
 
+		signal(SIGINT,
+		       SIG_DFL); /* ignored where a shell started the tests in the background */
+		r = bench_ensure(b, path);
 		_exit(r == -EINTR ? b->e.status : r == 0 ? 1 : 2);
 	}
 	for (int i = 0; i < 2000 && bench_count(b, "tmp") == 0; i++)
