@@ -35,14 +35,13 @@ terminal() {
 @test "-t: job control inside" {
 	terminal "$GPURUN" -t -e PS1='% ' "$BASH_TAR" bash --norc <<- 'END'
 		expect %
-		send sh -c 'echo u''p; sleep 100'\r
+		send sh -c 'echo u''p; while sleep 0.3; do echo ti''ck; done'\r
 		expect \nup
 		send \x1a
 		expect Stopped
 		send jobs; fg\r
 		expect Stopped
-		expect sleep 100
-		expect sleep 100
+		expect \ntick
 		send \x03
 		expect %
 		send echo st=$?\r
