@@ -4,6 +4,9 @@
  */
 #include <signal.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <gpurun/run.h>
 
@@ -59,12 +62,17 @@ void signals_forwarded(const sigset_t *ignored, sigset_t *ret)
 /** signals_reset - default dispositions and an empty mask, last thing before exec */
 void signals_reset(const sigset_t *ignored)
 {
-	struct sigaction sa = { .sa_handler = SIG_DFL };
+	/* all zero: SIG_DFL without flags, in the kernel's layout of every architecture */
+	static const uint64_t action[8];
 	sigset_t none;
 
+	/*
+	 * Not by sigaction(3), which refuses libc's own signals 32 and 33: glibc's posix_spawn
+	 * leaves those ignored, so everything that make(1) starts has them so.
+	 */
 	for (int sig = 1; sig < NSIG; sig++)
 		if (sigismember(ignored, sig) != 1)
-			(void)sigaction(sig, &sa, NULL); /* EINVAL for KILL, STOP and libc's own */
+			(void)syscall(SYS_rt_sigaction, sig, action, NULL, (size_t)(NSIG - 1) / 8);
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
