@@ -50,6 +50,27 @@ struct image_config {
 	const char *created, *author, *os, *architecture; /* or NULL: for inspect */
 };
 
+/**
+ * struct image_abi - what a driver's libraries must get on with, as the merged tree shows it
+ * Found out when an image is unpacked and kept in its record; at each start for a directory.
+ */
+struct image_abi {
+	enum image_libc {
+		IMAGE_LIBC_NONE, /* no dynamic linker where the ABI wants it: a static image */
+		IMAGE_LIBC_GLIBC,
+		IMAGE_LIBC_MUSL,
+	} libc;
+	uint32_t glibc;       /* ELF_VERSION() of libc.so.6, 0: unknown */
+	bool glibc32;         /* a 32-bit glibc is there, too */
+	const char *libdir;   /* inside, of libc.so.6: "/usr/lib/x86_64-linux-gnu", or NULL */
+	const char *ld_cache; /* host path of the file that is /etc/ld.so.cache, or NULL */
+	struct strv drivers;  /* inside: driver libraries that the image brings along */
+	/* forward compatibility: regular files in /usr/local/cuda/compat, and the note of the one
+	 * libcuda.so.X.Y among them (".note.cuda.fwd_compatibility"), or NULL */
+	struct strv compat;
+	const char *compat_note;
+};
+
 /* In which form the store holds the tree. */
 enum image_form { IMAGE_FORM_LAYERS, IMAGE_FORM_FLAT, IMAGE_FORM_DIR };
 
@@ -69,7 +90,8 @@ struct image {
 	struct image_config config;
 	const char *passwd, *group;
 	uint64_t bytes, entries; /* of the unpacked tree */
-	bool apt;                /* /etc/apt/apt.conf.d is there (for --root) */
+	struct image_abi abi;
+	bool apt;     /* /etc/apt/apt.conf.d is there (for --root) */
 	bool foreign; /* lowers.v[0] has another owner or group than ours (a shared store, a
 		       * directory of root's): its directories cannot be copied up, EOVERFLOW */
 };

@@ -41,7 +41,13 @@ struct request {
 	struct strv args;  /* everything behind IMAGE */
 
 	/* GPUs */
-	const char *gpus; /* text of --gpus, NULL: auto */
+	const char *gpus;        /* text of --gpus, NULL: auto */
+	const char *gpu_caps;    /* text of --gpu-caps, NULL: by the image */
+	const char *cuda_compat; /* "auto" (NULL), "never", "always" */
+	const char *driver_root; /* absolute, or NULL */
+	const char *mps;         /* pipe directory; "": the usual one; NULL: no */
+	const char *imex;        /* channels, or NULL */
+	bool no_require, gds, gdrcopy, mofed, nvswitch;
 
 	/* files */
 	struct req_mount *mounts;

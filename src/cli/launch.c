@@ -113,20 +113,21 @@ int launch_look(struct launch *l, struct err *e)
 
 /* ---- GPUs ------------------------------------------------------------------------------- */
 
-static void name_gpus(struct launch *l, const struct gpu *const *chosen, size_t n)
+static void name_gpus(struct launch *l)
 {
-	for (size_t i = 0; i < n; i++)
-		strv_push(l->a, &l->gpu_names,
-			  arena_printf(l->a, "%d %s %s", chosen[i]->index,
-				       chosen[i]->uuid ? chosen[i]->uuid : "-", chosen[i]->pci));
+	for (size_t i = 0; i < l->chosen.n; i++) {
+		const struct gpu *g = l->chosen.v[i].gpu;
+
+		strv_push(
+			l->a, &l->gpu_names,
+			arena_printf(l->a, "%d %s %s", g->index, g->uuid ? g->uuid : "-", g->pci));
+	}
 }
 
 int launch_choose_gpus(struct launch *l, struct err *e)
 {
-	const char *visible = NULL;
-	const struct gpu **chosen = NULL;
+	const char *visible = NULL, *note = NULL;
 	struct strv warnings = { 0 };
-	size_t n = 0;
 	int r = gpu_sel_parse(l->a, l->q->gpus ? l->q->gpus : "auto", &l->sel, e);
 
 	if (r < 0) {
@@ -135,7 +136,7 @@ int launch_choose_gpus(struct launch *l, struct err *e)
 	}
 	if (l->host.job.kind == JOB_NONE)
 		visible = host_getenv(&l->host, "CUDA_VISIBLE_DEVICES");
-	r = gpu_select(l->a, &l->host.gpus, &l->sel, visible, &chosen, &n, &warnings, e);
+	r = gpu_select(l->a, &l->host.gpus, &l->sel, visible, &l->chosen, &warnings, &note, e);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < warnings.n; i++)
@@ -144,8 +145,22 @@ int launch_choose_gpus(struct launch *l, struct err *e)
 		log_hint("--gpus %s is the GPU with that index; for a number of GPUs: --gpus "
 			 "count=%s",
 			 l->sel.text, l->sel.text);
-	name_gpus(l, chosen, n);
-	return gpu_edits(l->a, &l->host.gpus, chosen, n, &l->sel, &l->gpu, e);
+	name_gpus(l);
+	l->gpu_options = (struct gpu_options){
+		.ask = arena_printf(l->a, "--gpus %s", l->sel.text),
+		.explicit = l->sel.kind != GPU_SEL_AUTO,
+		.caps = GPU_CAP_DEFAULT,
+	};
+	if (!l->chosen.n)
+		return 0;
+	r = gpu_driver_look(l->a, &l->root, l->host.gpus.driver_version, &l->driver, e);
+	if (r >= 0)
+		r = gpu_look(l->a, &l->root, &l->host.gpus, &l->chosen, &l->driver, &l->gpu_options,
+			     &l->sight, &warnings, e);
+	if (r >= 0)
+		r = gpu_edits(l->a, &l->chosen, &l->sight, &l->gpu_options,
+			      &(struct gpu_target){ 0 }, &l->gpu, &warnings, e);
+	return r;
 }
 
 /* ---- the image -------------------------------------------------------------------------- */

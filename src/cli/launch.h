@@ -5,7 +5,7 @@
 #ifndef GPURUN_CLI_LAUNCH_H
 #define GPURUN_CLI_LAUNCH_H
 
-#include <gpurun/gpu.h>
+#include <gpurun/driver.h>
 #include <gpurun/host.h>
 #include <gpurun/image.h>
 #include <gpurun/plan.h>
@@ -23,6 +23,10 @@ struct launch {
 	struct sysroot root;
 	struct host host;
 	struct gpu_sel sel;
+	struct gpu_choices chosen;
+	struct gpu_options gpu_options;
+	struct gpu_driver driver;
+	struct gpu_sight sight;
 	struct edits gpu;
 	struct strv gpu_names;
 	struct image_ref ref;

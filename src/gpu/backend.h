@@ -14,15 +14,12 @@
 
 /**
  * struct gpu_backend - one vendor
- * @probe: add the GPUs, the common nodes, on_bus and the driver's version to @set
- * @edits: what @n (> 0) GPUs of this back end put into the container; @ask is "--gpus TEXT"
+ * @probe: add the GPUs, on_bus and the driver's version to @set
  */
 struct gpu_backend {
 	const char *name;
 	int (*probe)(struct arena *a, const struct sysroot *root, struct gpu_set *set,
 		     struct err *e);
-	int (*edits)(struct arena *a, const struct gpu_set *set, const struct gpu *const *chosen,
-		     size_t n, const char *ask, struct edits *ret, struct err *e);
 };
 
 extern const struct gpu_backend gpu_backend_nvidia;

@@ -190,17 +190,27 @@ static void choose_warn(struct arena *a, const struct gpu_set *set, struct strv 
 					       set->v[i].denied));
 }
 
+bool gpu_select_needs_nvml(const struct gpu_set *set, const struct gpu_sel *sel,
+			   const char *visible, bool *ret_required)
+{
+	(void)set;
+	(void)sel;
+	(void)visible;
+	*ret_required = false;
+	return false;
+}
+
 int gpu_select(struct arena *a, const struct gpu_set *set, const struct gpu_sel *sel,
-	       const char *visible, const struct gpu ***ret, size_t *ret_n, struct strv *ret_warn,
-	       struct err *e)
+	       const char *visible, struct gpu_choices *ret, struct strv *ret_warn,
+	       const char **ret_note, struct err *e)
 {
 	bool *marks = ARENA_ARRAY(a, bool, set->n + 1);
-	const struct gpu **chosen = ARENA_ARRAY(a, const struct gpu *, set->n + 1);
-	size_t n = 0;
+	struct gpu_choices chosen = { 0 };
 	int r = 0;
 
 	switch (sel->kind) {
 	case GPU_SEL_NONE:
+	case GPU_SEL_CDI:
 		break;
 	case GPU_SEL_AUTO:
 		choose_warn(a, set, ret_warn);
@@ -219,10 +229,13 @@ int gpu_select(struct arena *a, const struct gpu_set *set, const struct gpu_sel 
 	}
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < set->n; i++)
+	for (size_t i = 0; i < set->n; i++) {
+		const struct gpu_choice c = { .gpu = &set->v[i] };
+
 		if (marks[i])
-			chosen[n++] = &set->v[i];
+			VEC_PUSH(a, chosen.v, chosen.n, chosen.cap, c);
+	}
 	*ret = chosen;
-	*ret_n = n;
+	*ret_note = NULL;
 	return 0;
 }

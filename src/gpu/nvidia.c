@@ -22,16 +22,7 @@
 #define NVIDIA_PROC   "/proc/driver/nvidia"
 #define NVIDIA_VENDOR 0x10deU
 
-/* Nodes that a container with any GPU gets, when they are there. */
-static const struct common_row {
-	const char *path;
-	bool required; /* without it no GPU can be used */
-} common_rows[] = {
-	{ "/dev/nvidiactl", true },         /* NVML and CUDA open it first */
-	{ "/dev/nvidia-uvm", false },       /* CUDA's memory */
-	{ "/dev/nvidia-uvm-tools", false }, /* profilers */
-	{ "/dev/nvidia-modeset", false },   /* Vulkan and EGL */
-};
+#define NVIDIA_CTL "/dev/nvidiactl" /* NVML and CUDA open it first: without it no GPU */
 
 /* Why the node @path cannot be used, for people. */
 static const char *nvidia_reason(struct arena *a, const char *path, int error)
@@ -103,25 +94,14 @@ static int nvidia_compare(const void *x, const void *y)
 	return pci_compare(&a, &b);
 }
 
-/* The common nodes that are there; @ret_denied: why none of the GPUs can be used, or NULL. */
-static int nvidia_look_common(struct arena *a, const struct sysroot *root, struct gpu_set *set,
-			      const char **ret_denied)
+/* Why none of the GPUs can be used, or NULL; @ret_error: its errno. */
+static const char *nvidia_look_control(struct arena *a, const struct sysroot *root, int *ret_error)
 {
-	int error = 0;
+	dev_t rdev;
+	int r = node_look(a, root, NVIDIA_CTL, &rdev);
 
-	*ret_denied = NULL;
-	for (size_t i = 0; i < ELEMENTS(common_rows); i++) {
-		struct gpu_node node = { .path = common_rows[i].path };
-		int r = node_look(a, root, node.path, &node.rdev);
-
-		if (r == 0) {
-			VEC_PUSH(a, set->common, set->n_common, set->cap_common, node);
-		} else if (common_rows[i].required) {
-			*ret_denied = nvidia_reason(a, node.path, -r);
-			error = -r;
-		}
-	}
-	return error;
+	*ret_error = -r;
+	return r < 0 ? nvidia_reason(a, NVIDIA_CTL, -r) : NULL;
 }
 
 static int nvidia_probe(struct arena *a, const struct sysroot *root, struct gpu_set *set,
@@ -151,7 +131,7 @@ static int nvidia_probe(struct arena *a, const struct sysroot *root, struct gpu_
 		return 0;
 	set->on_bus = true;
 	qsort(set->v + first, set->n - first, sizeof(*set->v), nvidia_compare);
-	error = nvidia_look_common(a, root, set, &denied);
+	denied = nvidia_look_control(a, root, &error);
 	for (size_t i = first; i < set->n; i++) {
 		struct gpu *g = &set->v[i];
 
@@ -165,42 +145,7 @@ static int nvidia_probe(struct arena *a, const struct sysroot *root, struct gpu_
 	return 0;
 }
 
-/* Bind one node over itself: a device file, never set-user-id, never executed. */
-static void nvidia_bind(struct arena *a, struct edits *ed, const struct gpu_node *node,
-			const char *why)
-{
-	struct op op = {
-		.kind = OP_BIND_DEV,
-		.src = node->path,
-		.dst = node->path,
-		.attrs = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
-		.rdev = node->rdev,
-		.why = why,
-	};
-
-	VEC_PUSH(a, ed->ops.v, ed->ops.n, ed->ops.cap, op);
-}
-
-static int nvidia_edits(struct arena *a, const struct gpu_set *set, const struct gpu *const *chosen,
-			size_t n, const char *ask, struct edits *ret, struct err *e)
-{
-	for (size_t i = 0; i < set->n_common; i++)
-		nvidia_bind(a, ret, &set->common[i], arena_printf(a, "nvidia driver (%s)", ask));
-	for (size_t i = 0; i < n; i++) {
-		const struct gpu *g = chosen[i];
-
-		if (g->denied)
-			return err_set(e, g->denied_errno ? g->denied_errno : ENODEV, "gpu %s: %s",
-				       g->pci, g->denied);
-		nvidia_bind(a, ret, &g->node, arena_printf(a, "gpu %d (%s)", g->index, ask));
-	}
-	/* a tool inside that injects GPUs by this variable must not do so a second time */
-	strv_push(a, &ret->env, "NVIDIA_VISIBLE_DEVICES=void");
-	return 0;
-}
-
 const struct gpu_backend gpu_backend_nvidia = {
 	.name = "nvidia",
 	.probe = nvidia_probe,
-	.edits = nvidia_edits,
 };

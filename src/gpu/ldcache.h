@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ldcache.h - ld.so.cache as glibc's ldconfig writes it (sysdeps/generic/dl-cache.h), read and
+ * written as data: no ldconfig, of the host or of the image, ever runs.  Private to src/gpu/.
+ */
+#ifndef GPURUN_GPU_LDCACHE_H
+#define GPURUN_GPU_LDCACHE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <gpurun/arena.h>
+
+#define LDCACHE_FILE_MAX    (16U << 20)
+#define LDCACHE_ENTRIES_MAX 65536U
+
+struct ld_entry {
+	uint32_t flags; /* 0x0303: x86-64 of libc6, 0x0003: i386, 0x0a03: aarch64 */
+	const char *name, *path;
+};
+struct ld_cache {
+	struct ld_entry *v;
+	size_t n, cap;
+};
+
+/** ldcache_flags - of libraries for @machine (EM_*); 0: not known */
+uint32_t ldcache_flags(uint16_t machine);
+
+/**
+ * ldcache_parse - the entries of the new format, those for special hardware left out (pure)
+ * Accepts the old format with the new one behind it.  Return: 0, -EBADMSG
+ */
+int ldcache_parse(struct arena *a, const void *file, size_t len, struct ld_cache *ret);
+
+/** ldcache_find - the path of @name, or NULL */
+const char *ldcache_find(const struct ld_cache *c, uint32_t flags, const char *name);
+
+/** ldcache_put - add an entry; those of the same flags and name go */
+void ldcache_put(struct arena *a, struct ld_cache *c, struct ld_entry entry);
+
+/** ldcache_format - a file of the new format only, sorted as ld.so wants it (pure) */
+const char *ldcache_format(struct arena *a, const struct ld_cache *c, size_t *ret_len);
+
+#endif
