@@ -142,6 +142,7 @@ struct plan_input {
 					  * overlay is not to be had: "d NAME", "f NAME",
 					  * "l NAME\tTARGET" */
 	const struct strv *gpu_names;   /* for plan.gpus */
+	size_t n_gpus;                  /* to which CUDA_VISIBLE_DEVICES is renumbered */
 	const char *missing_word;
 	const struct plan_seccomp *seccomp;
 };

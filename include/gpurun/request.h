@@ -53,6 +53,7 @@ struct request {
 	struct req_mount *mounts;
 	size_t n_mounts, cap_mounts;
 	struct strv devices; /* --device PATH[:PATH[:rwm]] */
+	struct strv cdi;     /* --device vendor/class=name */
 	bool read_only;
 	const char *keep;    /* NAME or NULL */
 	const char *workdir; /* or NULL */

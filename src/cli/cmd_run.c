@@ -42,10 +42,12 @@ static int look(struct launch *l, struct err *e)
 	if (!l->q->sysroot)
 		l->host.overlay = store_overlay(l->store);
 	r = launch_get_image(l, e);
+	if (r >= 0)
+		r = launch_fit_gpus(l, e);
 	return r < 0 ? r : launch_make_places(l, e);
 }
 
-static int decide(const struct launch *l, struct arena *a, const struct plan **ret, struct err *e)
+static int decide(struct launch *l, struct arena *a, const struct plan **ret, struct err *e)
 {
 	const struct plan_input in = {
 		.request = l->q,
@@ -56,29 +58,23 @@ static int decide(const struct launch *l, struct arena *a, const struct plan **r
 		.scratch_dir = l->scratch_dir,
 		.top_entries = &l->top_entries,
 		.gpu_names = &l->gpu_names,
+		.n_gpus = l->chosen.n,
 		.missing_word = launch_missing_word(l),
 		.seccomp = &l->seccomp,
 	};
 
-	return plan_build(a, &in, ret, e);
-}
+	int r = launch_inject_gpus(l, e);
 
-static bool was_said(struct launch *l, const char *text)
-{
-	for (size_t i = 0; i < l->said.n; i++)
-		if (str_eq(l->said.v[i], text))
-			return true;
-	strv_push(l->a, &l->said, arena_strdup(l->a, text));
-	return false;
+	return r < 0 ? r : plan_build(a, &in, ret, e);
 }
 
 static void say(struct launch *l, const struct plan *p)
 {
 	for (size_t i = 0; i < p->warnings.n; i++)
-		if (!was_said(l, p->warnings.v[i]))
+		if (!launch_was_said(l, p->warnings.v[i]))
 			log_warn("%s", p->warnings.v[i]);
 	for (size_t i = 0; i < p->notes.n; i++)
-		if (!was_said(l, p->notes.v[i]))
+		if (!launch_was_said(l, p->notes.v[i]))
 			log_note("%s", p->notes.v[i]);
 }
 

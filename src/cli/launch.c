@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * launch.c - the stages of "gpurun run" up to the plan: look at the host, choose GPUs, get the
- * image, make the directories that outlive the plan, choose the seccomp profile.
+ * launch.c - the stages of "gpurun run" up to the plan: look at the host, get the image, make
+ * the directories that outlive the plan, choose the seccomp profile.  GPUs: launch_gpus.c.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -109,58 +109,6 @@ int launch_look(struct launch *l, struct err *e)
 	if (r >= 0)
 		r = check_sources(l, e);
 	return r < 0 ? r : look_state(l, e);
-}
-
-/* ---- GPUs ------------------------------------------------------------------------------- */
-
-static void name_gpus(struct launch *l)
-{
-	for (size_t i = 0; i < l->chosen.n; i++) {
-		const struct gpu *g = l->chosen.v[i].gpu;
-
-		strv_push(
-			l->a, &l->gpu_names,
-			arena_printf(l->a, "%d %s %s", g->index, g->uuid ? g->uuid : "-", g->pci));
-	}
-}
-
-int launch_choose_gpus(struct launch *l, struct err *e)
-{
-	const char *visible = NULL, *note = NULL;
-	struct strv warnings = { 0 };
-	int r = gpu_sel_parse(l->a, l->q->gpus ? l->q->gpus : "auto", &l->sel, e);
-
-	if (r < 0) {
-		err_wrap(e, "--gpus");
-		return r;
-	}
-	if (l->host.job.kind == JOB_NONE)
-		visible = host_getenv(&l->host, "CUDA_VISIBLE_DEVICES");
-	r = gpu_select(l->a, &l->host.gpus, &l->sel, visible, &l->chosen, &warnings, &note, e);
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < warnings.n; i++)
-		log_warn("%s", warnings.v[i]);
-	if (l->sel.bare_number)
-		log_hint("--gpus %s is the GPU with that index; for a number of GPUs: --gpus "
-			 "count=%s",
-			 l->sel.text, l->sel.text);
-	name_gpus(l);
-	l->gpu_options = (struct gpu_options){
-		.ask = arena_printf(l->a, "--gpus %s", l->sel.text),
-		.explicit = l->sel.kind != GPU_SEL_AUTO,
-		.caps = GPU_CAP_DEFAULT,
-	};
-	if (!l->chosen.n)
-		return 0;
-	r = gpu_driver_look(l->a, &l->root, l->host.gpus.driver_version, &l->driver, e);
-	if (r >= 0)
-		r = gpu_look(l->a, &l->root, &l->host.gpus, &l->chosen, &l->driver, &l->gpu_options,
-			     &l->sight, &warnings, e);
-	if (r >= 0)
-		r = gpu_edits(l->a, &l->chosen, &l->sight, &l->gpu_options,
-			      &(struct gpu_target){ 0 }, &l->gpu, &warnings, e);
-	return r;
 }
 
 /* ---- the image -------------------------------------------------------------------------- */
@@ -303,6 +251,15 @@ int launch_choose_seccomp(struct launch *l, struct err *e)
 	const char *name = q->seccomp ? q->seccomp : profile_builtin(kinds[q->nested][root]).name;
 
 	return seccomp_choose(l->a, name, &l->seccomp, e);
+}
+
+bool launch_was_said(struct launch *l, const char *text)
+{
+	for (size_t i = 0; i < l->said.n; i++)
+		if (str_eq(l->said.v[i], text))
+			return true;
+	strv_push(l->a, &l->said, arena_strdup(l->a, text));
+	return false;
 }
 
 void launch_end(struct launch *l)

@@ -27,6 +27,7 @@ struct launch {
 	struct gpu_options gpu_options;
 	struct gpu_driver driver;
 	struct gpu_sight sight;
+	struct strv cdi; /* names, of --gpus and --device */
 	struct edits gpu;
 	struct strv gpu_names;
 	struct image_ref ref;
@@ -45,11 +46,16 @@ struct launch {
 };
 
 /* The stages, in their order; each speaks. */
-int launch_look(struct launch *l, struct err *e); /* the host */
-int launch_choose_gpus(struct launch *l, struct err *e);
+int launch_look(struct launch *l, struct err *e);        /* the host */
+int launch_choose_gpus(struct launch *l, struct err *e); /* and what comes with them */
 int launch_get_image(struct launch *l, struct err *e);   /* form by host.overlay; may be repeated */
 int launch_make_places(struct launch *l, struct err *e); /* --keep, --scratch; may be repeated */
+int launch_fit_gpus(struct launch *l, struct err *e);    /* is the image's CUDA too new? */
+int launch_inject_gpus(struct launch *l, struct err *e); /* l->gpu; may be repeated */
 int launch_choose_seccomp(struct launch *l, struct err *e);
+
+/** launch_was_said - remember @text; was it said before? (a second plan repeats nothing) */
+bool launch_was_said(struct launch *l, const char *text);
 
 /** launch_missing_word - for the hint "-C": see hint.c; NULL when there is none */
 const char *launch_missing_word(const struct launch *l);

@@ -119,7 +119,11 @@ int plan_namespaces(struct builder *b, struct err *e)
 		return r;
 	if (b->req->hostname && b->req->uts == NS_HOST)
 		return err_set(e, EINVAL, "--hostname %s: not with --uts host", b->req->hostname);
-	b->ipc_private = ipc == NS_PRIVATE;
+	if (b->req->mps && b->req->ipc == NS_PRIVATE)
+		return err_set(e, EINVAL,
+			       "--mps: not with --ipc private (clients share memory with the "
+			       "daemon)");
+	b->ipc_private = ipc == NS_PRIVATE && !b->req->mps;
 	b->net_private = b->req->net == NET_NONE;
 	c->namespaces = CLONE_NEWUSER | CLONE_NEWNS;
 	if (b->pid_private)

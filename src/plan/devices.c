@@ -17,12 +17,8 @@ static int device_parse(struct builder *b, const char *text, struct op *op, stru
 
 	str_split(b->a, text, ':', &f);
 	src = dst = f.v[0];
-	if (src[0] != '/') {
-		if (strchr(text, '/') && strchr(text, '='))
-			return err_set(e, ENOTSUP,
-				       "--device %s: CDI device names are not supported yet", text);
+	if (src[0] != '/')
 		return err_set(e, EINVAL, "--device %s: not an absolute path", text);
-	}
 	if (f.n == 2 && f.v[1][0] != '/')
 		mode = f.v[1];
 	else if (f.n >= 2)

@@ -207,7 +207,7 @@ static void env_from_families(struct builder *b, struct strv *env)
 	const char *mode = b->req->env_host;
 	const char *gpus = b->req->gpus;
 	bool narrowed = !gpus || str_eq(gpus, "auto");
-	size_t n_gpus = b->in->gpu_names ? b->in->gpu_names->n : 0;
+	size_t n_gpus = b->in->n_gpus;
 
 	if (mode && str_eq(mode, "none"))
 		return;

@@ -85,6 +85,7 @@ static __attribute__((unused)) int case_build(struct plan_case *c)
 	c->in.image = &c->image;
 	c->in.gpu = &c->gpu;
 	c->in.gpu_names = &c->gpu_names;
+	c->in.n_gpus = c->gpu_names.n;
 	c->in.top_entries = &c->top_entries;
 	return plan_build(c->a, &c->in, &c->p, &c->e);
 }

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * launch_gpus.c - the GPUs of "gpurun run": which, what of the host comes with them, and whether
+ * the image gets on with it.
+ *
+ * What is asked for by name (--gpus 0) must work, or nothing is started.  Under "auto" what does
+ * not work is a warning, and the command runs without GPUs: it may not need one.
+ */
+#include <errno.h>
+
+#include <gpurun/fd.h>
+#include <gpurun/log.h>
+#include <gpurun/str.h>
+
+#include "launch.h"
+
+#define MPS_DIR      "/tmp/nvidia-mps"
+#define LD_CACHE_MAX (16U << 20)
+
+static void say_warnings(const struct strv *warnings)
+{
+	for (size_t i = 0; i < warnings->n; i++)
+		log_warn("%s", warnings->v[i]);
+}
+
+/* ---- which --------------------------------------------------------------------------------- */
+
+/* --device with a CDI name stands for --gpus where nothing else is said. */
+static int parse_choice(struct launch *l, struct err *e)
+{
+	const char *text = l->q->gpus ? l->q->gpus : l->q->cdi.n ? "none" : "auto";
+	int r = gpu_sel_parse(l->a, text, &l->sel, e);
+
+	if (r < 0) {
+		err_wrap(e, "--gpus");
+		return r;
+	}
+	if (l->sel.bare_number)
+		log_hint("--gpus %s is the GPU with that index; for a number of GPUs: --gpus "
+			 "count=%s",
+			 l->sel.text, l->sel.text);
+	if (l->sel.kind == GPU_SEL_CDI)
+		l->cdi = l->sel.items;
+	for (size_t i = 0; i < l->q->cdi.n; i++)
+		strv_push(l->a, &l->cdi, l->q->cdi.v[i]);
+	return 0;
+}
+
+static const char *mps_dir(const struct launch *l)
+{
+	const char *dir = l->q->mps && !*l->q->mps
+				  ? host_getenv(&l->host, "CUDA_MPS_PIPE_DIRECTORY")
+				  : l->q->mps;
+
+	return !l->q->mps ? NULL : dir && dir[0] == '/' ? dir : MPS_DIR;
+}
+
+static void set_options(struct launch *l, struct err *e)
+{
+	const struct request *q = l->q;
+	struct gpu_options *o = &l->gpu_options;
+
+	*o = (struct gpu_options){
+		.ask = l->sel.kind == GPU_SEL_NONE && q->cdi.n
+			       ? "--device"
+			       : arena_printf(l->a, "--gpus %s", l->sel.text),
+		.explicit = l->sel.kind != GPU_SEL_AUTO,
+		.caps = GPU_CAP_DEFAULT,
+		.mps = mps_dir(l),
+		.gds = q->gds,
+		.gdrcopy = q->gdrcopy,
+		.mofed = q->mofed,
+		.nvswitch = q->nvswitch,
+		.imex = q->imex,
+		.driver_root = q->driver_root,
+		.no_require = q->no_require,
+	};
+	if (q->gpu_caps)
+		(void)gpu_caps_parse(q->gpu_caps, &o->caps, e); /* checked when it was read */
+	if (q->cuda_compat && str_eq(q->cuda_compat, "never"))
+		o->compat = GPU_COMPAT_NEVER;
+	else if (q->cuda_compat && str_eq(q->cuda_compat, "always"))
+		o->compat = GPU_COMPAT_ALWAYS;
+}
+
+/* The driver's files, looked at once, when something needs them. */
+static int look_driver(struct launch *l, struct err *e)
+{
+	struct sysroot root = l->root;
+	_cleanup_fd_ int fd = -1;
+
+	if (l->driver.root)
+		return 0;
+	if (l->q->driver_root) {
+		fd = open(l->q->driver_root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (fd < 0)
+			return err_sys(e, errno, "--driver-root %s", l->q->driver_root);
+		root = (struct sysroot){ .fd = fd, .label = l->q->driver_root };
+	}
+	return gpu_driver_look(l->a, &root, l->host.gpus.driver_version, &l->driver, e);
+}
+
+/* NVML, for what only it tells; @required: the choice cannot be made without. */
+static int ask_nvml(struct launch *l, bool required, struct err *e)
+{
+	struct err failed = { 0 };
+	int r = look_driver(l, &failed);
+
+	if (r >= 0 && !l->driver.libnvidia_ml)
+		r = err_set(&failed, ENOENT, "libnvidia-ml.so.1: not found on this host");
+	if (r >= 0)
+		r = gpu_nvml_look(l->a, l->driver.libnvidia_ml, &l->host.gpus, &failed);
+	if (r >= 0)
+		return 0;
+	if (required) {
+		err_wrap(&failed, "--gpus %s", l->sel.text);
+		*e = failed;
+		return r;
+	}
+	log_debug(1, "NVML: %s", failed.msg);
+	return 0;
+}
+
+static void name_gpus(struct launch *l)
+{
+	for (size_t i = 0; i < l->chosen.n; i++) {
+		const struct gpu *g = l->chosen.v[i].gpu;
+		const struct gpu_mig *m = l->chosen.v[i].mig;
+
+		strv_push(l->a, &l->gpu_names,
+			  m ? arena_printf(l->a, "%d:%d %s %s", g->index, m->index,
+					   m->uuid ? m->uuid : "-", g->pci)
+			    : arena_printf(l->a, "%d %s %s", g->index, g->uuid ? g->uuid : "-",
+					   g->pci));
+	}
+	for (size_t i = 0; i < l->cdi.n; i++)
+		strv_push(l->a, &l->gpu_names, l->cdi.v[i]);
+}
+
+/* A choice that cannot work is no choice; only "auto" comes here with a driver that is not there. */
+static int look_choice(struct launch *l, struct strv *warnings, struct err *e)
+{
+	int r = 0;
+
+	if (l->cdi.n)
+		r = cdi_look(l->a, &l->root, host_getenv(&l->host, "HOME"), &l->cdi,
+			     &l->gpu_options, &l->sight, warnings, e);
+	if (r < 0 || !l->chosen.n)
+		return r;
+	r = look_driver(l, e);
+	if (r >= 0)
+		r = gpu_look(l->a, &l->root, &l->host.gpus, &l->chosen, &l->driver, &l->gpu_options,
+			     &l->sight, warnings, e);
+	if (r >= 0 && !l->sight.driver)
+		l->chosen.n = 0;
+	return r;
+}
+
+int launch_choose_gpus(struct launch *l, struct err *e)
+{
+	const struct gpu_visible visible = {
+		.devices = host_getenv(&l->host, "CUDA_VISIBLE_DEVICES"),
+		.order = host_getenv(&l->host, "CUDA_DEVICE_ORDER"),
+		.job = l->host.job.kind != JOB_NONE,
+	};
+	struct strv warnings = { 0 };
+	const char *note = NULL;
+	bool required = false;
+	int r = parse_choice(l, e);
+
+	if (r < 0)
+		return r;
+	set_options(l, e);
+	if (gpu_select_needs_nvml(&l->host.gpus, &l->sel, &visible, &required))
+		r = ask_nvml(l, required, e);
+	if (r >= 0)
+		r = gpu_select(l->a, &l->host.gpus, &l->sel, &visible, &l->chosen, &warnings, &note,
+			       e);
+	if (r >= 0)
+		r = look_choice(l, &warnings, e);
+	if (r < 0)
+		return r;
+	say_warnings(&warnings);
+	if (note)
+		log_note("%s", note);
+	name_gpus(l);
+	return 0;
+}
+
+/* ---- the image's side -------------------------------------------------------------------- */
+
+static bool has_gpus(const struct launch *l)
+{
+	return l->chosen.n || l->cdi.n;
+}
+
+/* The image's environment with what -e adds: for conditions, never for devices. */
+static struct strv image_environment(const struct launch *l)
+{
+	struct strv env = { 0 };
+
+	for (size_t i = 0; i < l->image.config.env.n; i++)
+		strv_push(l->a, &env, l->image.config.env.v[i]);
+	for (size_t i = 0; i < l->q->env.n; i++)
+		strv_push(l->a, &env, l->q->env.v[i]);
+	return env;
+}
+
+/*
+ * An image may ask for driver capabilities (NVIDIA_DRIVER_CAPABILITIES).  What brings libraries
+ * only is given; what would bring device nodes is for the user to say.
+ */
+static void take_image_caps(struct launch *l)
+{
+	const struct strv *env = &l->image.config.env;
+	struct err ignored = { 0 };
+	uint32_t caps = 0;
+
+	if (l->q->gpu_caps)
+		return;
+	for (size_t i = 0; i < env->n; i++) {
+		const char *value = str_after(env->v[i], "NVIDIA_DRIVER_CAPABILITIES=");
+
+		if (!value || !*value || gpu_caps_parse(value, &caps, &ignored) < 0)
+			continue;
+		/* "all" is what an image says that does not know what it wants */
+		if (caps & ~(uint32_t)GPU_CAP_HARMLESS && !str_eq(value, "all"))
+			log_note("the image asks for %s; to give it: --gpu-caps %s", value, value);
+		l->gpu_options.caps |= caps & GPU_CAP_HARMLESS;
+	}
+}
+
+static bool names_requirement(const struct strv *env)
+{
+	for (size_t i = 0; i < env->n; i++)
+		if (str_after(env->v[i], "NVIDIA_REQUIRE_") ||
+		    str_after(env->v[i], "CUDA_VERSION="))
+			return true;
+	return false;
+}
+
+/* NVIDIA_REQUIRE_* and its kin. */
+static int check_requirement(struct launch *l, struct strv *warnings, struct err *e)
+{
+	const struct strv env = image_environment(l);
+	struct gpu_facts f = { .driver = l->driver.version, .chosen = &l->chosen };
+	struct err failed = { 0 };
+	int r;
+
+	if (l->gpu_options.no_require || !l->driver.version || !names_requirement(&env))
+		return 0;
+	if (gpu_require_needs_nvml(l->a, &env))
+		(void)ask_nvml(l, false, e);
+	if (!gpu_cuda_version(f.driver, &f.cuda_major, &f.cuda_minor) && l->driver.libcuda &&
+	    gpu_cuda_ask(l->driver.libcuda, &f.cuda_major, &f.cuda_minor, &failed) < 0)
+		log_debug(1, "%s", failed.msg);
+	failed = (struct err){ 0 };
+	r = gpu_require_check(l->a, &env, &f, warnings, &failed);
+	if (r >= 0)
+		return 0;
+	if (l->gpu_options.explicit) {
+		*e = failed;
+		return r;
+	}
+	strv_push(l->a, warnings, arena_strdup(l->a, failed.msg));
+	return 0;
+}
+
+int launch_fit_gpus(struct launch *l, struct err *e)
+{
+	struct strv warnings = { 0 };
+	int r;
+
+	if (!has_gpus(l))
+		return 0;
+	take_image_caps(l);
+	r = check_requirement(l, &warnings, e);
+	say_warnings(&warnings);
+	return r;
+}
+
+/* The image's ld.so.cache; one that cannot be read is none. */
+static void read_ld_cache(struct launch *l, struct gpu_target *t)
+{
+	const char *path = l->image.abi.ld_cache;
+	char *text = NULL;
+
+	if (path &&
+	    file_read_text(AT_FDCWD, path, l->a, LD_CACHE_MAX, &text, &t->ld_cache_len) == 0)
+		t->ld_cache = text;
+}
+
+int launch_inject_gpus(struct launch *l, struct err *e)
+{
+	struct gpu_target t = {
+		.abi = &l->image.abi,
+		.frozen = l->host.overlay ? l->image.foreign : !l->keep_dir,
+	};
+	struct strv warnings = { 0 };
+	int r;
+
+	l->gpu = (struct edits){ .source = "gpu" };
+	if (!has_gpus(l))
+		return 0;
+	read_ld_cache(l, &t);
+	r = gpu_edits(l->a, &l->chosen, &l->sight, &l->gpu_options, &t, &l->gpu, &warnings, e);
+	for (size_t i = 0; i < warnings.n; i++)
+		if (!launch_was_said(l, warnings.v[i]))
+			log_warn("%s", warnings.v[i]);
+	return r;
+}
