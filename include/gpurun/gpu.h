@@ -131,13 +131,20 @@ struct gpu_sel {
  */
 int gpu_sel_parse(struct arena *a, const char *text, struct gpu_sel *ret, struct err *e);
 
+/* What the host's environment says to GPU_SEL_AUTO. */
+struct gpu_visible {
+	const char *devices; /* CUDA_VISIBLE_DEVICES, or NULL */
+	const char *order;   /* CUDA_DEVICE_ORDER, or NULL */
+	bool job;            /* in a job: narrows nothing, but says that GPUs were given */
+};
+
 /**
  * gpu_select_needs_nvml - can the choice be made without NVML? (pure)
  * @visible: as for gpu_select()
  * @ret_required: without an answer of NVML gpu_select() will fail; else it is only worse
  */
 bool gpu_select_needs_nvml(const struct gpu_set *set, const struct gpu_sel *sel,
-			   const char *visible, bool *ret_required);
+			   const struct gpu_visible *visible, bool *ret_required);
 
 /**
  * gpu_nvml_look - ask the driver's libnvidia-ml in a forked, limited child; fills @set
@@ -149,14 +156,14 @@ int gpu_nvml_look(struct arena *a, const char *libnvidia_ml, struct gpu_set *set
 
 /**
  * gpu_select - which GPUs (pure)
- * @visible: value of CUDA_VISIBLE_DEVICES outside a job, or NULL; narrows GPU_SEL_AUTO only
+ * @visible: or NULL; narrows GPU_SEL_AUTO only
  * @ret: in PCI order (MIG devices in the order of their instances), pointing into @set
  * @ret_warn: strings to be said (a GPU without driver or node under "auto"); @ret_note: which
  *	      GPUs count=N took
  * Errors: an unknown index lists the GPUs present and why the others are not usable.
  */
 int gpu_select(struct arena *a, const struct gpu_set *set, const struct gpu_sel *sel,
-	       const char *visible, struct gpu_choices *ret, struct strv *ret_warn,
+	       const struct gpu_visible *visible, struct gpu_choices *ret, struct strv *ret_warn,
 	       const char **ret_note, struct err *e);
 
 #endif

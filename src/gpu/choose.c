@@ -191,7 +191,7 @@ static void choose_warn(struct arena *a, const struct gpu_set *set, struct strv 
 }
 
 bool gpu_select_needs_nvml(const struct gpu_set *set, const struct gpu_sel *sel,
-			   const char *visible, bool *ret_required)
+			   const struct gpu_visible *visible, bool *ret_required)
 {
 	(void)set;
 	(void)sel;
@@ -201,7 +201,7 @@ bool gpu_select_needs_nvml(const struct gpu_set *set, const struct gpu_sel *sel,
 }
 
 int gpu_select(struct arena *a, const struct gpu_set *set, const struct gpu_sel *sel,
-	       const char *visible, struct gpu_choices *ret, struct strv *ret_warn,
+	       const struct gpu_visible *visible, struct gpu_choices *ret, struct strv *ret_warn,
 	       const char **ret_note, struct err *e)
 {
 	bool *marks = ARENA_ARRAY(a, bool, set->n + 1);
@@ -214,8 +214,8 @@ int gpu_select(struct arena *a, const struct gpu_set *set, const struct gpu_sel 
 		break;
 	case GPU_SEL_AUTO:
 		choose_warn(a, set, ret_warn);
-		if (visible)
-			choose_visible(a, set, visible, marks, ret_warn);
+		if (visible && visible->devices && !visible->job)
+			choose_visible(a, set, visible->devices, marks, ret_warn);
 		else
 			choose_first(set, set->n, marks);
 		break;

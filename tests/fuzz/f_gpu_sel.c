@@ -6,8 +6,9 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void choose(struct arena *a, const struct gpu_sel *sel, const char *visible)
+static void choose(struct arena *a, const struct gpu_sel *sel, const char *devices)
 {
+	const struct gpu_visible visible = { .devices = devices };
 	struct gpu gpus[] = {
 		{ .backend = "nvidia", .index = 0, .uuid = "GPU-ab01", .pci = "0000:3b:00.0" },
 		{ .backend = "nvidia",
@@ -18,18 +19,18 @@ static void choose(struct arena *a, const struct gpu_sel *sel, const char *visib
 		{ .backend = "nvidia", .index = 1, .pci = "0001:01:00.0" },
 	};
 	const struct gpu_set set = { .v = gpus, .n = 3, .on_bus = true };
-	const struct gpu **chosen = NULL;
+	struct gpu_choices chosen = { 0 };
+	const char *note;
 	struct strv warn = { 0 };
 	struct err e = { 0 };
-	size_t n = 0;
 
-	if (gpu_select(a, &set, sel, visible, &chosen, &n, &warn, &e) < 0) {
+	if (gpu_select(a, &set, sel, &visible, &chosen, &warn, &note, &e) < 0) {
 		if (!e.msg[0])
 			abort();
 		return;
 	}
-	for (size_t i = 0; i < n; i++)
-		if (chosen[i]->index < 0 || (i && chosen[i] <= chosen[i - 1]))
+	for (size_t i = 0; i < chosen.n; i++)
+		if (chosen.v[i].gpu->index < 0 || (i && chosen.v[i].gpu <= chosen.v[i - 1].gpu))
 			abort();
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* NVIDIA's procfs: formats, order, who may be used, and the edits of a choice. */
+/* NVIDIA's procfs: formats, order and who may be used. */
 #include <errno.h>
 #include <sys/sysmacros.h>
 
@@ -82,7 +82,6 @@ static void test_four(struct arena *a)
 	is_int((long long)set.n, 4, "four GPUs");
 	ok(set.on_bus, "on the bus");
 	is_str(set.driver_version, "550.163.01", "version of the driver");
-	is_int((long long)set.n_common, 3, "common nodes that are there");
 	for (size_t i = 0; i < 4; i++) {
 		is_int(set.v[i].index, (int)i, "index %zu is in PCI order", i);
 		is_int(set.v[i].minor, minors[i], "and not the minor");
@@ -103,30 +102,6 @@ static void test_denied(struct arena *a)
 	is_int(set.v[3].index, 1, "the fourth is index 1");
 }
 
-static void test_edits(struct arena *a)
-{
-	struct gpu_set set = probe(a, "tests/fixtures/host-gpu4");
-	const struct gpu *chosen[] = { &set.v[0], &set.v[1] };
-	struct gpu_sel sel = { .kind = GPU_SEL_LIST, .text = "0,1" };
-	struct edits ed;
-	struct err e = { 0 };
-
-	is_int(gpu_edits(a, &set, chosen, 2, &sel, &ed, &e), 0, "edits");
-	is_int((long long)ed.ops.n, 5, "three common nodes and two GPUs");
-	is_str(ed.ops.v[3].dst, "/dev/nvidia2", "index 0 is minor 2");
-	is_str(ed.ops.v[3].why, "gpu 0 (--gpus 0,1)", "why");
-	is_str(ed.ops.v[4].dst, "/dev/nvidia0", "index 1 is minor 0");
-	for (size_t i = 0; i < ed.ops.n; i++)
-		ok(ed.ops.v[i].kind == OP_BIND_DEV && !(ed.ops.v[i].attrs & MOUNT_ATTR_NODEV) &&
-			   ed.ops.v[i].rdev != 0,
-		   "%s is a device that can be opened", ed.ops.v[i].dst);
-	is_int((long long)ed.env.n, 1, "one variable");
-	is_str(ed.env.v[0], "NVIDIA_VISIBLE_DEVICES=void", "which is void");
-	is_int(gpu_edits(a, &set, chosen, 0, &sel, &ed, &e), 0, "no GPU");
-	ok(ed.ops.n == 0 && ed.env.n == 0, "no edits");
-	is_str(ed.source, "gpu", "source");
-}
-
 int main(void)
 {
 	_cleanup_arena_ struct arena *a = arena_new(0);
@@ -136,7 +111,6 @@ int main(void)
 	test_version(a);
 	test_four(a);
 	test_denied(a);
-	test_edits(a);
 	set = probe(a, "tests/fixtures/host-nodriver");
 	ok(set.on_bus && set.n == 0, "a GPU on the bus without a driver");
 	set = probe(a, "tests/fixtures/host-plain");

@@ -181,22 +181,24 @@ static const struct {
 static void test_choices(struct arena *a)
 {
 	for (size_t i = 0; i < ELEMENTS(choices); i++) {
-		const struct gpu **chosen = NULL;
+		const struct gpu_visible visible = { .devices = choices[i].visible };
+		struct gpu_choices chosen = { 0 };
+		const char *note;
 		struct strv warn = { 0 };
 		struct gpu_sel sel;
 		struct err e = { 0 };
 		const char *minors = "";
-		size_t n = 0;
 		int r = gpu_sel_parse(a, choices[i].text, &sel, &e);
 
 		if (r == 0)
-			r = gpu_select(a, &six, &sel, choices[i].visible, &chosen, &n, &warn, &e);
+			r = gpu_select(a, &six, &sel, &visible, &chosen, &warn, &note, &e);
 		is_int(r, -choices[i].error, "%s, CUDA_VISIBLE_DEVICES %s: %s", choices[i].text,
 		       choices[i].visible ? choices[i].visible : "unset", r ? e.msg : "good");
 		if (r < 0)
 			continue;
-		for (size_t k = 0; k < n; k++)
-			minors = arena_printf(a, "%s%s%d", minors, k ? " " : "", chosen[k]->minor);
+		for (size_t k = 0; k < chosen.n; k++)
+			minors = arena_printf(a, "%s%s%d", minors, k ? " " : "",
+					      chosen.v[k].gpu->minor);
 		is_str(minors, choices[i].minors, "the chosen, in PCI order");
 		is_int((long long)warn.n, (long long)choices[i].warnings, "warnings");
 	}
@@ -207,25 +209,25 @@ static void test_words(struct arena *a)
 {
 	struct gpu_set none = { 0 }, no_driver = { .on_bus = true };
 	struct gpu_set denied = { .v = gpus, .n = 1, .on_bus = true };
-	const struct gpu **chosen;
+	struct gpu_choices chosen;
+	const char *note;
 	struct gpu_sel sel = { .kind = GPU_SEL_AUTO, .text = "auto" };
 	struct strv warn = { 0 };
 	struct err e = { 0 };
-	size_t n;
 
-	is_int(gpu_select(a, &none, &sel, NULL, &chosen, &n, &warn, &e), 0, "no GPU, auto");
+	is_int(gpu_select(a, &none, &sel, NULL, &chosen, &warn, &note, &e), 0, "no GPU, auto");
 	is_int((long long)warn.n, 0, "silence");
-	gpu_select(a, &no_driver, &sel, NULL, &chosen, &n, &warn, &e);
+	gpu_select(a, &no_driver, &sel, NULL, &chosen, &warn, &note, &e);
 	ok(warn.n == 1 && strstr(warn.v[0], "driver"), "a GPU without driver: %s", warn.v[0]);
 	warn = (struct strv){ 0 };
-	gpu_select(a, &denied, &sel, NULL, &chosen, &n, &warn, &e);
+	gpu_select(a, &denied, &sel, NULL, &chosen, &warn, &note, &e);
 	ok(warn.n == 1 && strstr(warn.v[0], "device cgroup"), "all denied: %s", warn.v[0]);
 	sel = (struct gpu_sel){ .kind = GPU_SEL_ALL, .text = "all" };
-	is_int(gpu_select(a, &none, &sel, NULL, &chosen, &n, &warn, &e), -ENODEV, "all of none");
+	is_int(gpu_select(a, &none, &sel, NULL, &chosen, &warn, &note, &e), -ENODEV, "all of none");
 	ok(strstr(e.msg, "no GPU on this host"), "%s", e.msg);
 	e = (struct err){ 0 };
 	is_int(gpu_sel_parse(a, "7", &sel, &e), 0, "index 7");
-	is_int(gpu_select(a, &six, &sel, NULL, &chosen, &n, &warn, &e), -ENODEV, "is not there");
+	is_int(gpu_select(a, &six, &sel, NULL, &chosen, &warn, &note, &e), -ENODEV, "is not there");
 	ok(strstr(e.msg, "usable: 0, 1, 2") && strstr(e.msg, "node missing"), "%s", e.msg);
 }
 
