@@ -112,8 +112,10 @@ terminal() {
 		expect ready
 		send \x1a
 		expect Stopped
-		send echo alive\r
-		expect alive
+		expect %
+		send echo al''ive\r
+		expect \nalive
+		expect %
 		send fg\r
 		expect done
 		send exit\r
