@@ -123,6 +123,15 @@ $(BUILD)/gen/seccomp_%.h: $(BUILD)/seccomp-gen $(POLICIES)
 
 $(BUILD)/src/profile/builtin.o $(BUILD)/unit/t_profile_builtin.o: $(GEN)
 
+# doctor's probe: plain flags in every variant, linked with an empty library of libcuda's name.
+PROBE_CC := $(CC) -std=gnu17 -Os -Wall -Wextra -ffreestanding -fno-stack-protector -fPIC -shared -nostdlib -s \
+	-fno-asynchronous-unwind-tables -fvisibility=hidden -Wl,--build-id=none,-z,norelro,-z,noseparate-code
+$(BUILD)/gen/cuda_probe.h: src/probe/cuda_probe.c $(BUILD)/flags.stamp
+	@mkdir -p $(@D) && $(PROBE_CC) -Wl,-soname,libcuda.so.1 -o $(@D)/libcuda.so.1 -x c /dev/null
+	$(call say,PROBE)$(PROBE_CC) -Wl,-e,_start,--no-as-needed -o $(@:.h=) $< $(@D)/libcuda.so.1
+	@od -An -v -tx1 $(@:.h=) | sed 's/ \(..\)/0x\1,/g' >$@
+$(BUILD)/src/cli/doctor_probe.o: $(BUILD)/gen/cuda_probe.h
+
 # Rebuild everything when the compiler or a flag changed.
 $(BUILD)/flags.stamp: FORCE
 	@mkdir -p $(@D)
@@ -159,7 +168,7 @@ e2e: $(BIN)
 lint: $(BIN)
 	$(PROVE) $(LINT) $(LINT_SLOW)
 
-tidy: $(GEN)
+tidy: $(GEN) $(BUILD)/gen/cuda_probe.h
 	tests/tidy '$(subst ','\'',$(CPPFLAGS))'
 
 # Rewrites the golden files; read the difference before it is committed.
@@ -201,12 +210,9 @@ install: $(BIN)
 	install -D -m 0755 $(BIN) $(DESTDIR)$(PREFIX)/bin/gpurun
 	for f in $(wildcard man/*.[1-8]); do \
 		install -D -m 0644 $$f $(DATA)/man/man$${f##*.}/$${f##*/} || exit 1; done
-	$(if $(wildcard completions/gpurun.bash),install -D -m 0644 completions/gpurun.bash \
-		$(DATA)/bash-completion/completions/gpurun)
-	$(if $(wildcard completions/_gpurun),install -D -m 0644 completions/_gpurun \
-		$(DATA)/zsh/site-functions/_gpurun)
-	$(if $(wildcard completions/gpurun.fish),install -D -m 0644 completions/gpurun.fish \
-		$(DATA)/fish/vendor_completions.d/gpurun.fish)
+	install -D -m 0644 completions/gpurun.bash $(DATA)/bash-completion/completions/gpurun
+	install -D -m 0644 completions/_gpurun $(DATA)/zsh/site-functions/_gpurun
+	install -D -m 0644 completions/gpurun.fish $(DATA)/fish/vendor_completions.d/gpurun.fish
 	for f in $(wildcard LICENSE README.md contrib/gpurun.conf); do \
 		install -D -m 0644 $$f $(DATA)/doc/gpurun/$${f##*/} || exit 1; done
 ifeq ($(APPARMOR),1)
