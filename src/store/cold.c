@@ -20,6 +20,7 @@
 #include <gpurun/log.h>
 #include <gpurun/str.h>
 
+#include "abi.h"
 #include "compose.h"
 #include "conversation.h"
 #include "rename.h"
@@ -284,6 +285,8 @@ static void fill_from_view(struct unpacking *u, const struct view *v)
 	read_text(u, v, "etc/passwd", &image->passwd);
 	read_text(u, v, "etc/group", &image->group);
 	image->apt = view_is_dir(v, "etc/apt/apt.conf.d");
+	abi_look(v, u->arena, u->c->options->arch, &image->abi);
+	u->record.abi = true;
 }
 
 /* "images/debian.tar.zst" is called "debian". */

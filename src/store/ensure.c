@@ -15,6 +15,7 @@
 #include <gpurun/log.h>
 #include <gpurun/str.h>
 
+#include "abi.h"
 #include "cold.h"
 #include "source.h"
 #include "view.h"
@@ -28,6 +29,38 @@ struct want {
 	struct image *image;
 	int lock;
 };
+
+/* ---- the C library and what belongs to it ----------------------------------------------- */
+
+static void look_at_tree(struct want *w, const struct view *v)
+{
+	struct image_abi *abi = &w->image->abi;
+
+	abi_look(v, w->a, w->o->arch, abi);
+	abi->ld_cache = abi_locate(w->a, &w->image->lowers, abi->ld_cache);
+}
+
+/* For a record that does not tell. */
+static void look_at_lowers(struct want *w)
+{
+	const struct strv *lowers = &w->image->lowers;
+	struct view v = { .n = 0 };
+
+	for (size_t i = 0; i < lowers->n && i < IMAGE_LAYERS_MAX; i++)
+		v.fs[v.n++] = open(lowers->v[i], O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	look_at_tree(w, &v);
+	for (size_t i = 0; i < v.n; i++)
+		(void)fd_close(v.fs[i]);
+}
+
+/* ---- records ---------------------------------------------------------------------------- */
+
+static void load_take(struct want *w, const struct record *rec, int *fd)
+{
+	if (!rec->abi)
+		look_at_lowers(w);
+	w->lock = fd_take(fd);
+}
 
 /*
  * The record is of another boot: one process looks, the others wait, and nobody holds the
@@ -47,7 +80,7 @@ static int load_after_boot(struct want *w, const struct place *p, const char *fi
 		return r;
 	r = image_settle(p, file, &rec);
 	if (r == 0)
-		w->lock = fd_take(&fd);
+		load_take(w, &rec, &fd);
 	if (r != -ESTALE)
 		return r;
 	log_warn("%s: the store's copy was damaged when the machine went down; it is removed",
@@ -66,7 +99,7 @@ static int load(struct want *w, const struct place *p, const char *file, struct 
 	if (r < 0)
 		return r;
 	if (p->read_only || !image_unsettled(p, file, &rec)) {
-		w->lock = fd_take(&fd);
+		load_take(w, &rec, &fd);
 		return 0;
 	}
 	fd = fd_close(fd);
@@ -220,6 +253,7 @@ static int root_directory(struct want *w, const struct source *src, struct err *
 	(void)view_text(&v, w->a, "etc/passwd", IMAGE_PASSWD_MAX, &image->passwd);
 	(void)view_text(&v, w->a, "etc/group", IMAGE_PASSWD_MAX, &image->group);
 	image->apt = view_is_dir(&v, "etc/apt/apt.conf.d");
+	look_at_tree(w, &v);
 	(void)fd_close(v.fs[0]);
 	return 0;
 }

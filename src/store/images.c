@@ -13,6 +13,7 @@
 #include <gpurun/fd.h>
 #include <gpurun/str.h>
 
+#include "abi.h"
 #include "dirents.h"
 #include "rename.h"
 
@@ -261,6 +262,7 @@ int image_load(const struct place *p, struct arena *a, const char *file, struct 
 		return -EBADMSG;
 	}
 	image_lowers(a, p, &rec, &rec.image.lowers);
+	rec.image.abi.ld_cache = abi_locate(a, &rec.image.lowers, rec.image.abi.ld_cache);
 	rec.image.passwd = rec.image.passwd ? rec.image.passwd : "";
 	rec.image.group = rec.image.group ? rec.image.group : "";
 	*ret = rec.image;

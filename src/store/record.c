@@ -15,24 +15,30 @@ enum kind {
 	K_BOOT,
 	K_ID,    /* char[65]: 64 hex digits or "" */
 	K_FORM,  /* enum image_form */
+	K_LIBC,  /* enum image_libc */
 	K_TEXT,  /* const char *, absent when NULL */
 	K_LIST,  /* struct strv */
 	K_HEXES, /* struct strv of ids */
+	K_U32,
 	K_U64,
 	K_I64,
 	K_INT,
 	K_BOOL,
 };
 
+/* @later: came when there were records without it: absent is zero, and zero is not written */
 static const struct field {
 	const char *key;
 	enum kind kind;
+	bool later;
 	size_t offset;
 } fields[] = {
-#define F(key_, kind_, member)                                                                     \
+#define FIELD(key_, kind_, later_, member)                                                         \
 	{                                                                                          \
-		key_, kind_, offsetof(struct record, member)                                       \
+		key_, kind_, later_, offsetof(struct record, member)                               \
 	}
+#define F(key_, kind_, member)       FIELD(key_, kind_, false, member)
+#define F_LATER(key_, kind_, member) FIELD(key_, kind_, true, member)
 	F("boot", K_BOOT, boot),
 	F("id", K_ID, image.id),
 	F("form", K_FORM, image.form),
@@ -57,11 +63,26 @@ static const struct field {
 	F("architecture", K_TEXT, image.config.architecture),
 	F("passwd", K_TEXT, image.passwd),
 	F("group", K_TEXT, image.group),
+	F_LATER("abi", K_BOOL, abi),
+	F_LATER("libc", K_LIBC, image.abi.libc),
+	F_LATER("glibc", K_U32, image.abi.glibc),
+	F_LATER("glibc32", K_BOOL, image.abi.glibc32),
+	F_LATER("libdir", K_TEXT, image.abi.libdir),
+	F_LATER("ld_cache", K_TEXT, image.abi.ld_cache),
+	F_LATER("driver", K_LIST, image.abi.drivers),
+	F_LATER("compat", K_LIST, image.abi.compat),
+	F_LATER("compat_note", K_TEXT, image.abi.compat_note),
 #undef F
+#undef F_LATER
+#undef FIELD
 };
 
 static const char *const form_names[] = {
 	[IMAGE_FORM_LAYERS] = "layers", [IMAGE_FORM_FLAT] = "flat"
+};
+
+static const char *const libc_names[] = {
+	[IMAGE_LIBC_NONE] = "none", [IMAGE_LIBC_GLIBC] = "glibc", [IMAGE_LIBC_MUSL] = "musl"
 };
 
 /* ---- writing ---------------------------------------------------------------------------- */
@@ -95,12 +116,14 @@ static void put_list(struct text *t, const char *key, const struct strv *list)
 		put_value(t, key, list->v[i]);
 }
 
-static void put_number(struct text *t, const char *key, bool negative, uint64_t v)
+static void put_number(struct text *t, const struct field *f, bool negative, uint64_t v)
 {
 	char buf[32];
 
+	if (v == 0 && f->later)
+		return;
 	(void)snprintf(buf, sizeof(buf), "%s%" PRIu64, negative ? "-" : "", v);
-	put_value(t, key, buf);
+	put_value(t, f->key, buf);
 }
 
 static void put_field(struct text *t, const struct field *f, const struct record *r)
@@ -116,6 +139,10 @@ static void put_field(struct text *t, const struct field *f, const struct record
 	case K_FORM:
 		put_value(t, f->key, form_names[*(const enum image_form *)p]);
 		break;
+	case K_LIBC:
+		if (*(const enum image_libc *)p != IMAGE_LIBC_NONE)
+			put_value(t, f->key, libc_names[*(const enum image_libc *)p]);
+		break;
 	case K_TEXT:
 		if (*(const char *const *)p)
 			put_value(t, f->key, *(const char *const *)p);
@@ -124,18 +151,21 @@ static void put_field(struct text *t, const struct field *f, const struct record
 	case K_HEXES:
 		put_list(t, f->key, p);
 		break;
+	case K_U32:
+		put_number(t, f, false, *(const uint32_t *)p);
+		break;
 	case K_U64:
-		put_number(t, f->key, false, *(const uint64_t *)p);
+		put_number(t, f, false, *(const uint64_t *)p);
 		break;
 	case K_I64:
 		v = *(const int64_t *)p;
-		put_number(t, f->key, v < 0, v < 0 ? -(uint64_t)v : (uint64_t)v);
+		put_number(t, f, v < 0, v < 0 ? -(uint64_t)v : (uint64_t)v);
 		break;
 	case K_INT:
-		put_number(t, f->key, false, (uint64_t) * (const int *)p);
+		put_number(t, f, false, (uint64_t) * (const int *)p);
 		break;
 	case K_BOOL:
-		put_number(t, f->key, false, *(const bool *)p);
+		put_number(t, f, false, *(const bool *)p);
 		break;
 	}
 }
@@ -173,13 +203,12 @@ static int get_i64(const char *s, int64_t *ret)
 	return 0;
 }
 
-static int get_form(const char *s, enum image_form *ret)
+/* The place of @s among @names, or -EBADMSG. */
+static int get_name(const char *s, const char *const *names, size_t n)
 {
-	for (size_t i = 0; i < ELEMENTS(form_names); i++) {
-		if (str_eq(s, form_names[i])) {
-			*ret = (enum image_form)i;
-			return 0;
-		}
+	for (size_t i = 0; i < n; i++) {
+		if (str_eq(s, names[i]))
+			return (int)i;
 	}
 	return -EBADMSG;
 }
@@ -220,7 +249,13 @@ static int get_field(struct arena *a, const struct field *f, const char *s, stru
 		memcpy(p, s, strlen(s) + 1);
 		return 0;
 	case K_FORM:
-		return get_form(s, p);
+		err = get_name(s, form_names, ELEMENTS(form_names));
+		*(enum image_form *)p = err < 0 ? IMAGE_FORM_LAYERS : (enum image_form)err;
+		return err;
+	case K_LIBC:
+		err = get_name(s, libc_names, ELEMENTS(libc_names));
+		*(enum image_libc *)p = err < 0 ? IMAGE_LIBC_NONE : (enum image_libc)err;
+		return err;
 	case K_TEXT:
 		*(const char **)p = s;
 		return 0;
@@ -228,6 +263,10 @@ static int get_field(struct arena *a, const struct field *f, const char *s, stru
 		return is_id(s) ? get_list(a, s, p) : -EBADMSG;
 	case K_LIST:
 		return get_list(a, s, p);
+	case K_U32:
+		err = get_number(s, UINT32_MAX, &v);
+		*(uint32_t *)p = (uint32_t)v;
+		return err;
 	case K_U64:
 		return get_number(s, UINT64_MAX, p);
 	case K_I64:
@@ -252,7 +291,15 @@ static bool field_is_list(const struct field *f)
 
 static bool field_is_optional(const struct field *f)
 {
-	return field_is_list(f) || f->kind == K_TEXT;
+	return field_is_list(f) || f->kind == K_TEXT || f->later;
+}
+
+/* Is @s how put_field() would spell what it leaves out? */
+static bool field_is_left_out(const struct field *f, const char *s)
+{
+	if (field_is_list(f) || f->kind == K_TEXT || !f->later)
+		return false;
+	return str_eq(s, f->kind == K_LIBC ? libc_names[IMAGE_LIBC_NONE] : "0");
 }
 
 /* struct reader - the strings that are left */
@@ -302,7 +349,7 @@ int record_parse(struct arena *a, const char *text, size_t len, struct record *r
 		if (!value && !field_is_optional(f))
 			return -EBADMSG;
 		for (; value; value = field_is_list(f) ? value_of(s, f->key) : NULL) {
-			if (get_field(a, f, value, &rec) < 0)
+			if (field_is_left_out(f, value) || get_field(a, f, value, &rec) < 0)
 				return -EBADMSG;
 			s = next_string(&r);
 		}

@@ -8,6 +8,7 @@
 #ifndef STORE_RECORD_H
 #define STORE_RECORD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,12 +28,16 @@
  * @lowers:   keys of the directories, the topmost first: diff_ids, or one image id (flat)
  * @unpacked: seconds since the epoch
  * @image:    without lowers, which depend on where the store is
+ * @abi:      image.abi was looked at (abi.ld_cache as abi_look() leaves it).  Records that were
+ *	      written before it was are without: they stay good, in stores that we may not write,
+ *	      too, and the tree is looked at when such an image is used
  */
 struct record {
 	char boot[RECORD_BOOT + 1];
 	struct strv lowers;
 	int64_t unpacked;
 	struct image image;
+	bool abi;
 };
 #define RECORD_BOOT_OFFSET (sizeof(RECORD_MAGIC) + sizeof("boot=") - 1)
 

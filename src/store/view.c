@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -19,6 +19,7 @@
 #include <gpurun/str.h>
 #include <gpurun/sys.h>
 
+#include "dirents.h"
 #include "tree.h"
 #include "whiteout.h"
 
@@ -67,7 +68,7 @@ static bool level_ask(const struct view *v, size_t i, const char *path, struct l
 		l->st = st;
 	}
 	l->part[i] = S_ISDIR(st.st_mode);
-	return l->part[i] && !is_opaque(v->fs[i], path);
+	return l->part[i] && i + 1 < v->n && !is_opaque(v->fs[i], path);
 }
 
 static void level_enter(const struct view *v, const char *path, struct level *l)
@@ -83,42 +84,49 @@ static void level_enter(const struct view *v, const char *path, struct level *l)
 	}
 }
 
-int view_stat(const struct view *v, const char *path, struct stat *ret, size_t *ret_layer)
+/* The level of @path; a view of one has nothing to merge on the way there. */
+static int level_of(const struct view *v, const char *path, struct level *l)
 {
-	struct level l = { .found = false };
 	char prefix[PATH_MAX];
-	size_t n = 0;
+	size_t n = v->n == 1 ? strlen(path) : 0;
 
 	if (strlen(path) >= sizeof(prefix))
 		return -ENAMETOOLONG;
 	for (size_t i = 0; i < v->n; i++)
-		l.part[i] = true;
-	level_enter(v, "", &l);
-	while (l.found && path[n]) {
+		l->part[i] = true;
+	level_enter(v, n > 0 ? path : "", l);
+	while (l->found && path[n]) {
 		n += strcspn(path + n, "/");
 		memcpy(prefix, path, n);
 		prefix[n] = '\0';
-		level_enter(v, prefix, &l);
+		level_enter(v, prefix, l);
 		n += strspn(path + n, "/");
 	}
-	if (!l.found)
-		return -ENOENT;
+	return l->found ? 0 : -ENOENT;
+}
+
+int view_stat(const struct view *v, const char *path, struct stat *ret, size_t *ret_layer)
+{
+	struct level l;
+	int r = level_of(v, path, &l);
+
+	if (r < 0)
+		return r;
 	*ret = l.st;
 	*ret_layer = l.top;
 	return 0;
 }
 
-/* struct resolve - a path being resolved: what is real so far, and the rest */
+/* struct resolve - a path being resolved: the place reached so far, and the rest */
 struct resolve {
-	char real[PATH_MAX], rest[PATH_MAX];
-	struct stat st;
-	size_t layer;
+	struct view_place *at;
+	char rest[PATH_MAX];
 	int links;
 };
 
 static int resolve_link(const struct view *v, struct resolve *s, const char *link)
 {
-	_cleanup_fd_ int fd = open_below(v->fs[s->layer], link, O_PATH);
+	_cleanup_fd_ int fd = open_below(v->fs[s->at->layer], link, O_PATH);
 	char target[PATH_MAX];
 	size_t left = strlen(s->rest);
 	ssize_t n;
@@ -136,15 +144,15 @@ static int resolve_link(const struct view *v, struct resolve *s, const char *lin
 	memcpy(s->rest, target, (size_t)n);
 	s->rest[n] = '/';
 	if (target[0] == '/')
-		s->real[0] = '\0';
+		s->at->path[0] = '\0';
 	return 0;
 }
 
 static void resolve_up(struct resolve *s)
 {
-	char *slash = strrchr(s->real, '/');
+	char *slash = strrchr(s->at->path, '/');
 
-	*(slash ? slash : s->real) = '\0';
+	*(slash ? slash : s->at->path) = '\0';
 }
 
 static int resolve_component(const struct view *v, struct resolve *s, const char *name)
@@ -152,72 +160,146 @@ static int resolve_component(const struct view *v, struct resolve *s, const char
 	char next[PATH_MAX];
 	int r;
 
-	r = name_join(s->real, name, next);
+	r = name_join(s->at->path, name, next);
 	if (r == 0)
-		r = view_stat(v, next, &s->st, &s->layer);
+		r = view_stat(v, next, &s->at->st, &s->at->layer);
 	if (r < 0)
 		return r;
-	if (S_ISLNK(s->st.st_mode))
+	if (S_ISLNK(s->at->st.st_mode))
 		return resolve_link(v, s, next);
-	memcpy(s->real, next, strlen(next) + 1);
+	memcpy(s->at->path, next, strlen(next) + 1);
 	return 0;
 }
 
-static int resolve(const struct view *v, const char *path, struct resolve *s)
+int view_find(const struct view *v, const char *path, struct view_place *ret)
 {
+	struct resolve s = { .at = ret };
 	char name[NAME_MAX + 1];
 	int r = 0;
 
-	memset(s, 0, sizeof(*s));
-	if (strlen(path) >= sizeof(s->rest))
+	memset(ret, 0, sizeof(*ret));
+	if (strlen(path) >= sizeof(s.rest))
 		return -ENAMETOOLONG;
-	memcpy(s->rest, path, strlen(path) + 1);
-	while (r == 0 && *s->rest) {
-		size_t n = strcspn(s->rest, "/");
-		const char *next = s->rest + n + strspn(s->rest + n, "/");
+	memcpy(s.rest, path, strlen(path) + 1);
+	while (r == 0 && *s.rest) {
+		size_t n = strcspn(s.rest, "/");
+		const char *next = s.rest + n + strspn(s.rest + n, "/");
 
 		if (n > NAME_MAX)
 			return -ENAMETOOLONG;
-		memcpy(name, s->rest, n);
+		memcpy(name, s.rest, n);
 		name[n] = '\0';
-		memmove(s->rest, next, strlen(next) + 1);
+		memmove(s.rest, next, strlen(next) + 1);
 		if (str_eq(name, ".."))
-			resolve_up(s);
+			resolve_up(&s);
 		else if (*name && !str_eq(name, "."))
-			r = resolve_component(v, s, name);
+			r = resolve_component(v, &s, name);
 	}
-	return r < 0 ? r : view_stat(v, s->real, &s->st, &s->layer);
+	return r < 0 ? r : view_stat(v, ret->path, &ret->st, &ret->layer);
 }
 
-int view_open(const struct view *v, const char *path)
+/* Nothing but a regular file is opened: to open a device can have effects. */
+int view_open(const struct view *v, const struct view_place *p)
 {
-	struct resolve s;
-	int r = resolve(v, path, &s);
+	_cleanup_fd_ int fd = -1;
+	struct stat st;
 
-	return r < 0 ? r : open_below(v->fs[s.layer], s.real, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+	if (!S_ISREG(p->st.st_mode))
+		return -EINVAL;
+	fd = open_below(v->fs[p->layer], p->path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	return S_ISREG(st.st_mode) ? fd_take(&fd) : -EINVAL;
 }
 
 bool view_is_dir(const struct view *v, const char *path)
 {
-	struct resolve s;
+	struct view_place p;
 
-	return resolve(v, path, &s) == 0 && S_ISDIR(s.st.st_mode);
+	return view_find(v, path, &p) == 0 && S_ISDIR(p.st.st_mode);
 }
 
 int view_text(const struct view *v, struct arena *a, const char *path, size_t max, const char **ret)
 {
-	_cleanup_fd_ int fd = view_open(v, path);
-	struct stat st;
+	_cleanup_fd_ int fd = -1;
+	struct view_place p;
 	char *text;
 	int r;
 
 	*ret = "";
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+	if (view_find(v, path, &p) < 0)
+		return 0;
+	fd = view_open(v, &p);
+	if (fd < 0)
 		return 0;
 	r = fd_read_text(fd, a, max, &text, NULL);
 	if (r == 0)
 		*ret = text;
 	return r == -EFBIG ? r : 0;
+}
+
+/* ---- directories ------------------------------------------------------------------------ */
+
+static int list_layer(int fs, struct arena *a, const char *dir, size_t max, struct strv *ret)
+{
+	_cleanup_fd_ int fd = open_below(fs, dir, O_RDONLY | O_DIRECTORY);
+	struct dirents ents;
+	const char *name;
+	int r;
+
+	if (fd < 0)
+		return fd;
+	dirents_begin(&ents, fd);
+	while ((r = dirents_next(&ents, &name, NULL)) > 0) {
+		if (ret->n >= max)
+			return -E2BIG;
+		strv_push(a, ret, arena_strdup(a, name));
+	}
+	return r;
+}
+
+static int by_name(const void *x, const void *y)
+{
+	return strcmp(*(const char *const *)x, *(const char *const *)y);
+}
+
+/* A name of several layers stays once, one that is hidden goes. */
+static void list_merge(const struct view *v, const char *dir, struct strv *names)
+{
+	char path[PATH_MAX];
+	struct stat st;
+	size_t layer, n = 0;
+
+	for (size_t i = 0; i < names->n; i++) {
+		if (n > 0 && str_eq(names->v[i], names->v[n - 1]))
+			continue;
+		if (name_join(dir, names->v[i], path) == 0 && view_stat(v, path, &st, &layer) == 0)
+			names->v[n++] = names->v[i];
+	}
+	if (names->n > n)
+		names->v[n] = NULL;
+	names->n = n;
+}
+
+int view_list(const struct view *v, struct arena *a, const char *dir, size_t max, struct strv *ret)
+{
+	struct strv names = { 0 };
+	struct level l;
+	int r = level_of(v, dir, &l);
+
+	if (r == 0 && !S_ISDIR(l.st.st_mode))
+		r = -ENOTDIR;
+	for (size_t i = 0; r == 0 && i < v->n; i++)
+		r = l.part[i] ? list_layer(v->fs[i], a, dir, max, &names) : 0;
+	if (r < 0)
+		return r;
+	if (names.n > 1)
+		qsort(names.v, names.n, sizeof(*names.v), by_name);
+	list_merge(v, dir, &names);
+	*ret = names;
+	return 0;
 }
 
 bool view_is_whiteout(int fs, const char *path)

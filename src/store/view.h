@@ -5,6 +5,7 @@
 #ifndef STORE_VIEW_H
 #define STORE_VIEW_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/stat.h>
@@ -25,8 +26,27 @@ struct view {
  */
 int view_stat(const struct view *v, const char *path, struct stat *ret, size_t *ret_layer);
 
-/** view_open - what is at @path, links resolved inside; O_RDONLY | O_NONBLOCK, or -errno */
-int view_open(const struct view *v, const char *path);
+/** struct view_place - where something really is: @path has no link in it, "" is the root */
+struct view_place {
+	char path[PATH_MAX];
+	size_t layer; /* the topmost that has it */
+	struct stat st;
+};
+
+/**
+ * view_find - what is at @path (from the root, with or without a slash), links resolved inside
+ * Return: 0, -ENOENT, -ELOOP, -errno
+ */
+int view_find(const struct view *v, const char *path, struct view_place *ret);
+
+/** view_open - the regular file at a place, O_RDONLY; -EINVAL for anything else, -errno */
+int view_open(const struct view *v, const struct view_place *p);
+
+/**
+ * view_list - the names in the directory @dir (as in struct view_place), sorted
+ * Return: 0; -E2BIG when its layers have more than @max together; -ENOENT, -errno
+ */
+int view_list(const struct view *v, struct arena *a, const char *dir, size_t max, struct strv *ret);
 
 /**
  * view_text - a regular file of the view as text, "" when there is none
