@@ -47,6 +47,22 @@ bool pci_has_display(struct arena *a, const struct sysroot *root, uint32_t vendo
  */
 int node_look(struct arena *a, const struct sysroot *root, const char *path, dev_t *rdev);
 
+/** node_look_access - the same for @access, R_OK and W_OK of access(2) */
+int node_look_access(struct arena *a, const struct sysroot *root, const char *path, int access,
+		     dev_t *rdev);
+
+/** node_reason - why the node @path cannot be used, for people, from the error of node_look() */
+const char *node_reason(struct arena *a, const char *path, int error);
+
+/**
+ * node_check - look at @node->path, set @node->rdev, and say why it cannot be used
+ * @major, @minor: what it has to be; -1: anything
+ * @ret_error: 0, or what node_look() said, or ENODEV: it is another device
+ * Return: NULL when it can be used
+ */
+const char *node_check(struct arena *a, const struct sysroot *root, int access, int major,
+		       int minor, struct gpu_node *node, int *ret_error);
+
 /** gpu_read - a small text file below @root; NULL when there is none or it is too large */
 char *gpu_read(struct arena *a, const struct sysroot *root, const char *path);
 

@@ -50,11 +50,21 @@ int gpu_list_dir(struct arena *a, const struct sysroot *root, const char *path, 
 	return 0;
 }
 
+/* "rw" or "r": may a node with that word be opened for @access? */
+static int node_text_access(const char *word, int access)
+{
+	if (str_eq(word, "rw"))
+		return 0;
+	if (str_eq(word, "r"))
+		return access & W_OK ? -EACCES : 0;
+	return -ENODEV;
+}
+
 /*
  * The node of a test's directory: "c 195 0 rw", or the name of the error with which a look at
  * it shall fail, alone ("EPERM") or in place of "rw".
  */
-static int node_look_text(struct arena *a, const struct sysroot *root, const char *path,
+static int node_look_text(struct arena *a, const struct sysroot *root, const char *path, int access,
 			  dev_t *rdev)
 {
 	static const struct {
@@ -79,20 +89,61 @@ static int node_look_text(struct arena *a, const struct sysroot *root, const cha
 	for (size_t i = 0; words.n && i < ELEMENTS(errors); i++)
 		if (str_eq(words.v[words.n - 1], errors[i].name))
 			return -errors[i].error;
-	return words.n == 4 && str_eq(words.v[3], "rw") ? 0 : -ENODEV;
+	return words.n == 4 ? node_text_access(words.v[3], access) : -ENODEV;
 }
 
-int node_look(struct arena *a, const struct sysroot *root, const char *path, dev_t *rdev)
+int node_look_access(struct arena *a, const struct sysroot *root, const char *path, int access,
+		     dev_t *rdev)
 {
 	struct stat st;
 
 	*rdev = 0;
 	if (root->label[0])
-		return node_look_text(a, root, path, rdev);
+		return node_look_text(a, root, path, access, rdev);
 	if (stat(path, &st) < 0)
 		return -errno;
 	if (!S_ISCHR(st.st_mode))
 		return -ENODEV;
 	*rdev = st.st_rdev;
-	return faccessat(AT_FDCWD, path, R_OK | W_OK, AT_EACCESS) < 0 ? -errno : 0;
+	return faccessat(AT_FDCWD, path, access, AT_EACCESS) < 0 ? -errno : 0;
+}
+
+int node_look(struct arena *a, const struct sysroot *root, const char *path, dev_t *rdev)
+{
+	return node_look_access(a, root, path, R_OK | W_OK, rdev);
+}
+
+const char *node_reason(struct arena *a, const char *path, int error)
+{
+	static const struct {
+		int error;
+		const char *why;
+	} known[] = {
+		{ ENOENT, "node missing" },
+		{ EPERM, "Operation not permitted (device cgroup)" },
+		{ EACCES, "Permission denied (file mode)" },
+		{ ENODEV, "not a character device" },
+	};
+
+	for (size_t i = 0; i < ELEMENTS(known); i++)
+		if (error == known[i].error)
+			return arena_printf(a, "%s: %s", path, known[i].why);
+	return arena_printf(a, "%s: %s", path, err_text(error));
+}
+
+const char *node_check(struct arena *a, const struct sysroot *root, int access, int major_,
+		       int minor_, struct gpu_node *node, int *ret_error)
+{
+	int r = node_look_access(a, root, node->path, access, &node->rdev);
+	int have_major = (int)major(node->rdev), have_minor = (int)minor(node->rdev);
+
+	*ret_error = -r;
+	if (r < 0)
+		return node_reason(a, node->path, -r);
+	if ((major_ < 0 || major_ == have_major) && (minor_ < 0 || minor_ == have_minor))
+		return NULL;
+	*ret_error = ENODEV;
+	return arena_printf(a, "%s: is device %d:%d, expected %d:%d", node->path, have_major,
+			    have_minor, major_ < 0 ? have_major : major_,
+			    minor_ < 0 ? have_minor : minor_);
 }

@@ -10,7 +10,8 @@
 
 #include "nvidia.h"
 
-#define VALUE_MAX 128U
+#define VALUE_MAX        128U
+#define NVIDIA_MAJOR_MAX 4095U /* 12 bits in the kernel */
 
 /* Trimmed copy of the @n characters at @s, with '?' for what cannot be printed. */
 static char *value_copy(struct arena *a, const char *s, size_t n)
@@ -44,6 +45,26 @@ static bool uuid_is_known(const char *s)
 	return true;
 }
 
+/* The next line "Key: value" at *@text, both trimmed; false at the end. */
+static bool line_next(struct arena *a, const char **text, const char **key, const char **value)
+{
+	const char *line = *text;
+
+	while (*line) {
+		size_t n = strcspn(line, "\n");
+		const char *colon = memchr(line, ':', n);
+
+		*text = line + n + (line[n] == '\n');
+		if (colon) {
+			*key = value_copy(a, line, (size_t)(colon - line));
+			*value = value_copy(a, colon + 1, (size_t)(line + n - colon - 1));
+			return true;
+		}
+		line = *text;
+	}
+	return false;
+}
+
 static void info_take(struct nvidia_info *info, const char *key, const char *value)
 {
 	uint64_t v;
@@ -61,20 +82,45 @@ static void info_take(struct nvidia_info *info, const char *key, const char *val
 void nvidia_info_parse(struct arena *a, const char *text, struct nvidia_info *ret)
 {
 	struct nvidia_info info = { .minor = -1 };
+	const char *key, *value;
 
-	for (const char *line = text; *line;) {
-		size_t n = strcspn(line, "\n");
-		const char *colon = memchr(line, ':', n);
-
-		if (colon) {
-			const char *key = value_copy(a, line, (size_t)(colon - line));
-
-			info_take(&info, key,
-				  value_copy(a, colon + 1, (size_t)(line + n - colon - 1)));
-		}
-		line += n + (line[n] == '\n');
-	}
+	while (line_next(a, &text, &key, &value))
+		info_take(&info, key, value);
 	*ret = info;
+}
+
+int nvidia_cap_parse(struct arena *a, const char *text)
+{
+	const char *key, *value;
+	uint64_t v;
+
+	while (line_next(a, &text, &key, &value))
+		if (str_eq(key, "DeviceFileMinor"))
+			return num_u64(value, NVIDIA_CAP_MINOR_MAX, &v) == 0 ? (int)v : -1;
+	return -1;
+}
+
+/* "195 nvidia" between "Character devices:" and the empty line. */
+int nvidia_major_parse(struct arena *a, const char *devices, const char *name)
+{
+	bool character = false;
+
+	for (const char *line = devices; *line;) {
+		size_t n = strcspn(line, "\n");
+		const char *entry = value_copy(a, line, n);
+		size_t digits = strcspn(entry, " ");
+		uint64_t v;
+
+		line += n + (line[n] == '\n');
+		if (str_eq(entry, "Character devices:"))
+			character = true;
+		else if (!*entry)
+			character = false;
+		else if (character && entry[digits] && str_eq(entry + digits + 1, name) &&
+			 num_u64(arena_strndup(a, entry, digits), NVIDIA_MAJOR_MAX, &v) == 0)
+			return (int)v;
+	}
+	return -1;
 }
 
 /* Length of "550.163.01" or "550.54" at @s: three digits or more, dots, digits; 0: none. */
