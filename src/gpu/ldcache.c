@@ -1,2 +1,338 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ldcache.c - /etc/ld.so.cache.  The file is
+ *
+ *	char magic[20]		"glibc-ld.so.cache1.1"
+ *	u32  entries, bytes of strings
+ *	u8   byte order		2: little endian, 0: written before glibc 2.33
+ *	u8   pad[3]
+ *	u32  extension		0: none (names of hardware directories, for entries with a mask)
+ *	u32  unused[3]
+ *	struct { u32 flags, name, path, osversion; u64 hardware; } entry[]
+ *	strings
+ *
+ * where names and paths are offsets from the magic.  Until glibc 2.32 ldconfig put a table of an
+ * older format in front; no glibc since 2.2 needs it.
+ *
+ * ld.so searches by bisection, so the order of the entries is part of the format: descending by
+ * ldcache_compare(), then by flags; among equal ones the first counts.
+ */
 #include "ldcache.h"
+
+#include <elf.h>
+#include <endian.h>
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+#include <gpurun/str.h>
+
+#define OLD_MAGIC "ld.so-1.7.0"
+#define NEW_MAGIC "glibc-ld.so.cache1.1"
+
+#define OLD_HEADER 16U /* the magic, padded, and the number of entries */
+#define OLD_ENTRY  12U
+#define NEW_ALIGN  8U
+
+#define ENDIAN_MASK    3U
+#define ENDIAN_UNKNOWN 0U
+#define ENDIAN_LITTLE  2U
+
+struct file_header {
+	char magic[sizeof(NEW_MAGIC) - 1];
+	uint32_t n, strings;
+	uint8_t byte_order, pad[3];
+	uint32_t extension, unused[3];
+};
+struct file_entry {
+	uint32_t flags, name, path, osversion;
+	uint64_t hardware;
+};
+_Static_assert(sizeof(struct file_header) == 48, "the header of ld.so.cache");
+_Static_assert(sizeof(struct file_entry) == 24, "an entry of ld.so.cache");
+
+uint32_t ldcache_flags(uint16_t machine)
+{
+	static const struct {
+		uint16_t machine;
+		uint32_t flags;
+	} table[] = {
+		{ EM_X86_64, 0x0303 },
+		{ EM_386, 0x0003 },
+		{ EM_AARCH64, 0x0a03 },
+	};
+
+	for (size_t i = 0; i < ELEMENTS(table); i++)
+		if (table[i].machine == machine)
+			return table[i].flags;
+	return 0;
+}
+
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* ld.so computes with an int and does not look for overflow; what sorts for it must do the same. */
+static uint32_t number_take(const char **s)
+{
+	uint32_t v = 0;
+
+	for (; is_digit(**s); (*s)++)
+		v = v * 10 + (uint32_t)(**s - '0');
+	return v;
+}
+
+int ldcache_compare(const char *a, const char *b)
+{
+	for (;;) {
+		bool digit = is_digit(*a);
+
+		if (digit != is_digit(*b))
+			return digit ? 1 : -1;
+		if (digit) {
+			uint32_t m = number_take(&a), n = number_take(&b);
+
+			if (m != n)
+				return (int32_t)(m - n);
+		} else if (*a != *b) {
+			return *a - *b;
+		} else if (!*a) {
+			return 0;
+		} else {
+			a++;
+			b++;
+		}
+	}
+}
+
+/* < 0: @x stands before @y. */
+static int entry_order(const struct ld_entry *x, const struct ld_entry *y)
+{
+	int r = ldcache_compare(y->name, x->name);
+
+	if (r)
+		return r;
+	return x->flags == y->flags ? 0 : x->flags > y->flags ? -1 : 1;
+}
+
+/* Merge the sorted v[0..mid) and v[mid..n); @room for mid entries. */
+static void entries_merge(struct ld_entry *v, size_t mid, size_t n, struct ld_entry *room)
+{
+	size_t i = 0, j = mid, k = 0;
+
+	memcpy(room, v, mid * sizeof(*v));
+	while (i < mid)
+		v[k++] = j < n && entry_order(&v[j], &room[i]) < 0 ? v[j++] : room[i++];
+}
+
+/*
+ * Merge sort: equal entries keep their places, a cache that ldconfig has sorted costs one
+ * comparison an entry, and an order with contradictions (numbers that overflow) costs nothing
+ * but the order.  qsort(3) promises none of the three.
+ */
+static void entries_sort(struct arena *a, struct ld_entry *v, size_t n)
+{
+	struct ld_entry *room = ARENA_ARRAY(a, struct ld_entry, n);
+
+	for (size_t width = 1; width < n; width *= 2)
+		for (size_t lo = 0; lo + width < n; lo += 2 * width) {
+			size_t len = n - lo < 2 * width ? n - lo : 2 * width;
+
+			if (entry_order(&v[lo + width], &v[lo + width - 1]) < 0)
+				entries_merge(v + lo, width, len, room);
+		}
+}
+
+/* Where the new format begins; NULL: nowhere. */
+static const uint8_t *new_format(const uint8_t *file, size_t len)
+{
+	size_t at = 0;
+
+	if (len >= OLD_HEADER && memcmp(file, OLD_MAGIC, sizeof(OLD_MAGIC) - 1) == 0) {
+		uint32_t n;
+
+		memcpy(&n, file + OLD_HEADER - sizeof(n), sizeof(n));
+		at = OLD_HEADER + (size_t)le32toh(n) * OLD_ENTRY;
+		at = (at + NEW_ALIGN - 1) / NEW_ALIGN * NEW_ALIGN;
+	}
+	if (at > len || len - at < sizeof(struct file_header) ||
+	    memcmp(file + at, NEW_MAGIC, sizeof(NEW_MAGIC) - 1) != 0)
+		return NULL;
+	return file + at;
+}
+
+/* The string at @at, or NULL; its length is taken from what is left for all of them. */
+static const char *string_get(const uint8_t *data, size_t len, uint32_t at, size_t max,
+			      size_t *budget)
+{
+	const char *s = (const char *)data + at;
+	size_t n;
+
+	if (at >= len)
+		return NULL;
+	if (max > len - at)
+		max = len - at;
+	n = strnlen(s, max);
+	if (n == 0 || n == max || n >= *budget)
+		return NULL;
+	*budget -= n + 1;
+	return s;
+}
+
+static int entries_read(struct arena *a, const uint8_t *data, size_t len, size_t n,
+			struct ld_cache *ret)
+{
+	const uint8_t *p = data + sizeof(struct file_header);
+	size_t budget = LDCACHE_STRINGS_MAX;
+	struct file_entry in;
+
+	for (size_t i = 0; i < n; i++, p += sizeof(in)) {
+		struct ld_entry out;
+
+		memcpy(&in, p, sizeof(in)); /* behind the old format it may lie anywhere */
+		if (in.hardware)
+			continue;
+		out.flags = le32toh(in.flags);
+		out.name = string_get(data, len, le32toh(in.name), LDCACHE_NAME_MAX, &budget);
+		out.path = string_get(data, len, le32toh(in.path), PATH_MAX, &budget);
+		if (!out.name || !out.path)
+			return -EBADMSG;
+		VEC_PUSH(a, ret->v, ret->n, ret->cap, out);
+	}
+	return 0;
+}
+
+int ldcache_parse(struct arena *a, const void *file, size_t len, struct ld_cache *ret)
+{
+	const uint8_t *data = len <= LDCACHE_FILE_MAX ? new_format(file, len) : NULL;
+	struct ld_cache cache = { 0 };
+	struct file_header head;
+	size_t n;
+	int r;
+
+	if (!data)
+		return -EBADMSG;
+	len -= (size_t)(data - (const uint8_t *)file);
+	memcpy(&head, data, sizeof(head));
+	n = le32toh(head.n);
+	head.byte_order &= ENDIAN_MASK;
+	if (head.byte_order != ENDIAN_UNKNOWN && head.byte_order != ENDIAN_LITTLE)
+		return -EBADMSG;
+	if (n > LDCACHE_ENTRIES_MAX || n > (len - sizeof(head)) / sizeof(struct file_entry))
+		return -EBADMSG;
+	if (n) {
+		cache.cap = n;
+		cache.v = ARENA_ARRAY(a, struct ld_entry, n);
+	}
+	r = entries_read(a, data, len, n, &cache);
+	if (r < 0)
+		return r;
+	entries_sort(a, cache.v, cache.n);
+	cache.sorted = cache.n;
+	*ret = cache;
+	return 0;
+}
+
+/* The first of the sorted entries that does not stand before @key. */
+static size_t sorted_place(const struct ld_cache *c, const struct ld_entry *key)
+{
+	size_t lo = 0, hi = c->sorted;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (entry_order(&c->v[mid], key) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+const char *ldcache_find(const struct ld_cache *c, uint32_t flags, const char *name)
+{
+	struct ld_entry key = { .flags = flags, .name = name };
+	size_t i = sorted_place(c, &key);
+
+	if (i == c->sorted || entry_order(&c->v[i], &key) != 0)
+		for (i = c->sorted; i < c->n && entry_order(&c->v[i], &key) != 0;)
+			i++;
+	return i < c->n ? c->v[i].path : NULL;
+}
+
+/* Take out v[i..j). */
+static void entries_cut(struct ld_cache *c, size_t i, size_t j)
+{
+	if (i == j)
+		return;
+	memmove(c->v + i, c->v + j, (c->n - j) * sizeof(*c->v));
+	c->n -= j - i;
+	if (i < c->sorted)
+		c->sorted -= j - i;
+}
+
+void ldcache_put(struct arena *a, struct ld_cache *c, struct ld_entry entry)
+{
+	size_t i = sorted_place(c, &entry), j = i;
+
+	while (j < c->sorted && entry_order(&c->v[j], &entry) == 0)
+		j++;
+	entries_cut(c, i, j);
+	for (i = c->sorted; i < c->n; i++)
+		if (entry_order(&c->v[i], &entry) == 0) {
+			entries_cut(c, i, i + 1);
+			break; /* there was room for one only */
+		}
+	VEC_PUSH(a, c->v, c->n, c->cap, entry);
+}
+
+/* How many bytes of @path come before @name, which it ends with; or all and its NUL. */
+static size_t path_shared(const struct ld_entry *e)
+{
+	size_t path = strlen(e->path), name = strlen(e->name);
+
+	if (name <= path && memcmp(e->path + path - name, e->name, name) == 0)
+		return path - name;
+	return path + 1;
+}
+
+/* Append the strings of an entry; a name that is the end of its path is not written twice. */
+static size_t entry_write(struct file_entry *out, const struct ld_entry *e, char *file, size_t at)
+{
+	size_t path = strlen(e->path) + 1, shared = path_shared(e);
+
+	*out = (struct file_entry){
+		.flags = htole32(e->flags),
+		.path = htole32((uint32_t)at),
+		.name = htole32((uint32_t)(at + shared)),
+	};
+	memcpy(file + at, e->path, path);
+	at += path;
+	if (shared < path)
+		return at;
+	memcpy(file + at, e->name, strlen(e->name) + 1);
+	return at + strlen(e->name) + 1;
+}
+
+const char *ldcache_format(struct arena *a, const struct ld_cache *c, size_t *ret_len)
+{
+	struct ld_entry *v = arena_grow(a, c->v, c->n, c->n, sizeof(*c->v));
+	size_t at = sizeof(struct file_header) + c->n * sizeof(struct file_entry), len = at;
+	struct file_header head = { .n = htole32((uint32_t)c->n), .byte_order = ENDIAN_LITTLE };
+	struct file_entry *out;
+	char *file;
+
+	for (size_t i = 0; i < c->n; i++)
+		len += strlen(v[i].path) + strlen(v[i].name) + 2;
+	file = arena_alloc(a, len);
+	out = (struct file_entry *)(file + sizeof(head));
+	entries_sort(a, v, c->n);
+	for (size_t i = 0; i < c->n; i++)
+		at = entry_write(&out[i], &v[i], file, at);
+	memcpy(head.magic, NEW_MAGIC, sizeof(head.magic));
+	head.strings = htole32((uint32_t)(at - sizeof(head) - c->n * sizeof(struct file_entry)));
+	memcpy(file, &head, sizeof(head));
+	*ret_len = at;
+	return file;
+}

@@ -14,29 +14,39 @@
 
 #define LDCACHE_FILE_MAX    (16U << 20)
 #define LDCACHE_ENTRIES_MAX 65536U
+#define LDCACHE_NAME_MAX    1024U       /* of a library */
+#define LDCACHE_STRINGS_MAX (16U << 20) /* all names and paths, as many times as they are used */
 
 struct ld_entry {
 	uint32_t flags; /* 0x0303: x86-64 of libc6, 0x0003: i386, 0x0a03: aarch64 */
 	const char *name, *path;
 };
+/* Of the @n entries the first @sorted are in ld.so's order, the others were put in since. */
 struct ld_cache {
 	struct ld_entry *v;
-	size_t n, cap;
+	size_t n, cap, sorted;
 };
 
 /** ldcache_flags - of libraries for @machine (EM_*); 0: not known */
 uint32_t ldcache_flags(uint16_t machine);
 
 /**
+ * ldcache_compare - ld.so's order of names: numbers count as numbers, behind any other character
+ * Return: 0 also for "libx.so.1" and "libx.so.01", which are one name to ld.so
+ */
+int ldcache_compare(const char *a, const char *b);
+
+/**
  * ldcache_parse - the entries of the new format, those for special hardware left out (pure)
- * Accepts the old format with the new one behind it.  Return: 0, -EBADMSG
+ * Accepts the old format with the new one behind it.  Names and paths point into @file.
+ * Return: 0; -EBADMSG: no cache, or damaged, or over a limit
  */
 int ldcache_parse(struct arena *a, const void *file, size_t len, struct ld_cache *ret);
 
-/** ldcache_find - the path of @name, or NULL */
+/** ldcache_find - the path that ld.so would take for @name, or NULL */
 const char *ldcache_find(const struct ld_cache *c, uint32_t flags, const char *name);
 
-/** ldcache_put - add an entry; those of the same flags and name go */
+/** ldcache_put - add an entry; those of the same flags and name (to ld.so) go */
 void ldcache_put(struct arena *a, struct ld_cache *c, struct ld_entry entry);
 
 /** ldcache_format - a file of the new format only, sorted as ld.so wants it (pure) */
