@@ -51,6 +51,7 @@ struct gpu_mig {
 /* What only NVML tells; present when gpu_nvml_look() filled it. */
 struct gpu_nvml {
 	bool known;
+	bool mig_mode;          /* also without an instance */
 	const char *brand;      /* "Tesla", "GeForce", ... as NVIDIA_REQUIRE_* spells it, or NULL */
 	int cc_major, cc_minor; /* CUDA compute capability, 0.0: unknown */
 	uint64_t memory_total, memory_used; /* bytes */
