@@ -229,15 +229,14 @@ int ldcache_parse(struct arena *a, const void *file, size_t len, struct ld_cache
 	if (r < 0)
 		return r;
 	entries_sort(a, cache.v, cache.n);
-	cache.sorted = cache.n;
 	*ret = cache;
 	return 0;
 }
 
-/* The first of the sorted entries that does not stand before @key. */
-static size_t sorted_place(const struct ld_cache *c, const struct ld_entry *key)
+/* The first entry that does not stand before @key. */
+static size_t entry_place(const struct ld_cache *c, const struct ld_entry *key)
 {
-	size_t lo = 0, hi = c->sorted;
+	size_t lo = 0, hi = c->n;
 
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
@@ -253,38 +252,23 @@ static size_t sorted_place(const struct ld_cache *c, const struct ld_entry *key)
 const char *ldcache_find(const struct ld_cache *c, uint32_t flags, const char *name)
 {
 	struct ld_entry key = { .flags = flags, .name = name };
-	size_t i = sorted_place(c, &key);
+	size_t i = entry_place(c, &key);
 
-	if (i == c->sorted || entry_order(&c->v[i], &key) != 0)
-		for (i = c->sorted; i < c->n && entry_order(&c->v[i], &key) != 0;)
-			i++;
-	return i < c->n ? c->v[i].path : NULL;
-}
-
-/* Take out v[i..j). */
-static void entries_cut(struct ld_cache *c, size_t i, size_t j)
-{
-	if (i == j)
-		return;
-	memmove(c->v + i, c->v + j, (c->n - j) * sizeof(*c->v));
-	c->n -= j - i;
-	if (i < c->sorted)
-		c->sorted -= j - i;
+	return i < c->n && entry_order(&c->v[i], &key) == 0 ? c->v[i].path : NULL;
 }
 
 void ldcache_put(struct arena *a, struct ld_cache *c, struct ld_entry entry)
 {
-	size_t i = sorted_place(c, &entry), j = i;
+	size_t i = entry_place(c, &entry), j = i, rest;
 
-	while (j < c->sorted && entry_order(&c->v[j], &entry) == 0)
+	while (j < c->n && entry_order(&c->v[j], &entry) == 0)
 		j++;
-	entries_cut(c, i, j);
-	for (i = c->sorted; i < c->n; i++)
-		if (entry_order(&c->v[i], &entry) == 0) {
-			entries_cut(c, i, i + 1);
-			break; /* there was room for one only */
-		}
-	VEC_PUSH(a, c->v, c->n, c->cap, entry);
+	rest = c->n - j;
+	if (i == j)
+		VEC_PUSH(a, c->v, c->n, c->cap, entry); /* for the room */
+	memmove(c->v + i + 1, c->v + j, rest * sizeof(*c->v));
+	c->v[i] = entry;
+	c->n = i + 1 + rest;
 }
 
 /* How many bytes of @path come before @name, which it ends with; or all and its NUL. */
@@ -317,19 +301,17 @@ static size_t entry_write(struct file_entry *out, const struct ld_entry *e, char
 
 const char *ldcache_format(struct arena *a, const struct ld_cache *c, size_t *ret_len)
 {
-	struct ld_entry *v = arena_grow(a, c->v, c->n, c->n, sizeof(*c->v));
 	size_t at = sizeof(struct file_header) + c->n * sizeof(struct file_entry), len = at;
 	struct file_header head = { .n = htole32((uint32_t)c->n), .byte_order = ENDIAN_LITTLE };
 	struct file_entry *out;
 	char *file;
 
 	for (size_t i = 0; i < c->n; i++)
-		len += strlen(v[i].path) + strlen(v[i].name) + 2;
+		len += strlen(c->v[i].path) + strlen(c->v[i].name) + 2;
 	file = arena_alloc(a, len);
 	out = (struct file_entry *)(file + sizeof(head));
-	entries_sort(a, v, c->n);
 	for (size_t i = 0; i < c->n; i++)
-		at = entry_write(&out[i], &v[i], file, at);
+		at = entry_write(&out[i], &c->v[i], file, at);
 	memcpy(head.magic, NEW_MAGIC, sizeof(head.magic));
 	head.strings = htole32((uint32_t)(at - sizeof(head) - c->n * sizeof(struct file_entry)));
 	memcpy(file, &head, sizeof(head));

@@ -21,10 +21,10 @@ struct ld_entry {
 	uint32_t flags; /* 0x0303: x86-64 of libc6, 0x0003: i386, 0x0a03: aarch64 */
 	const char *name, *path;
 };
-/* Of the @n entries the first @sorted are in ld.so's order, the others were put in since. */
+/* The entries are in ld.so's order at all times; equal ones in the order of their priority. */
 struct ld_cache {
 	struct ld_entry *v;
-	size_t n, cap, sorted;
+	size_t n, cap;
 };
 
 /** ldcache_flags - of libraries for @machine (EM_*); 0: not known */
@@ -49,7 +49,7 @@ const char *ldcache_find(const struct ld_cache *c, uint32_t flags, const char *n
 /** ldcache_put - add an entry; those of the same flags and name (to ld.so) go */
 void ldcache_put(struct arena *a, struct ld_cache *c, struct ld_entry entry);
 
-/** ldcache_format - a file of the new format only, sorted as ld.so wants it (pure) */
+/** ldcache_format - a file of the new format only (pure) */
 const char *ldcache_format(struct arena *a, const struct ld_cache *c, size_t *ret_len);
 
 #endif
