@@ -58,7 +58,7 @@ const char *gpu_caps_text(struct arena *a, uint32_t caps);
 enum gpu_file_kind { GPU_FILE_LIB, GPU_FILE_BIN, GPU_FILE_DATA, GPU_FILE_SOCKET };
 struct gpu_file {
 	enum gpu_file_kind kind;
-	uint32_t caps;   /* wanted by any of these */
+	uint32_t caps;   /* wanted by any of these; with bits 32 only under COMPAT32 as well */
 	const char *src; /* host path, links resolved */
 	/* LIB: name below the library directory ("libcuda.so.550.163.01"); else the path inside */
 	const char *dst;
@@ -96,9 +96,10 @@ struct gpu_sight {
 /**
  * gpu_driver_look - the driver's files below @root (the driver root)
  * @want: version of the kernel module, preferred where several are installed; or NULL
+ * @caps: files that none of these wants may be left out; 0: libcuda and libnvidia_ml are enough
  * Return: 0, also when nothing was found (version NULL, searched says where); -errno
  */
-int gpu_driver_look(struct arena *a, const struct sysroot *root, const char *want,
+int gpu_driver_look(struct arena *a, const struct sysroot *root, const char *want, uint32_t caps,
 		    struct gpu_driver *ret, struct err *e);
 
 /**

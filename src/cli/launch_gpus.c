@@ -97,7 +97,10 @@ static int look_driver(struct launch *l, struct err *e)
 			return err_sys(e, errno, "--driver-root %s", l->q->driver_root);
 		root = (struct sysroot){ .fd = fd, .label = l->q->driver_root };
 	}
-	return gpu_driver_look(l->a, &root, l->host.gpus.driver_version, &l->driver, e);
+	/* the image may still add harmless capabilities: take_image_caps() */
+	return gpu_driver_look(l->a, &root, l->host.gpus.driver_version,
+			       l->gpu_options.caps | (l->q->gpu_caps ? 0 : GPU_CAP_HARMLESS),
+			       &l->driver, e);
 }
 
 /* NVML, for what only it tells; @required: the choice cannot be made without. */
