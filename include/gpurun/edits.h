@@ -36,12 +36,14 @@ enum op_kind {
 
 enum {
 	OPF_OPTIONAL = 1 << 0,  /* a missing source (or, for MASK and READONLY, dst) is no error;
-				 * BIND and FILE: neither is a dst that is missing where the
-				 * root cannot be written (EROFS, EACCES, EPERM, EOVERFLOW) */
+				 * BIND, FILE and SYMLINK: neither is a dst that is missing
+				 * where the root cannot be written (EROFS, EACCES, EPERM,
+				 * EOVERFLOW) */
 	OPF_RECURSIVE = 1 << 1, /* BIND: with the mounts below src */
 	OPF_HOST = 1 << 2,      /* PROC, SYSFS, MQUEUE: the host's instead of a fresh one */
 	OPF_BIND_FILE = 1 << 3, /* FILE: the text sits on a tmpfs file bound over dst read-only
 				 * (for a root that cannot be written) */
+	OPF_NOFOLLOW = 1 << 4,  /* TMPFS: a link at dst is an error, where others follow it */
 };
 
 /**
@@ -67,10 +69,15 @@ struct op_list {
 	size_t n, cap;
 };
 
-/** struct edits - ops and environment of one source; @env entries are "K=V" */
+/**
+ * struct edits - ops and environment of one source; @env entries are "K=V"
+ * @files: what goes into the root's own directories; done while nothing of the host is mounted
+ *	   there, so that no link of the image leads a mount point out of the root
+ * @ops:   the rest: below /proc and /dev, and directories of the host
+ */
 struct edits {
 	const char *source; /* "base", "image", "gpu", "options" */
-	struct op_list ops;
+	struct op_list files, ops;
 	struct strv env;
 };
 

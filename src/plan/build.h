@@ -99,6 +99,9 @@ const char *plan_why(struct builder *b, const char *fmt, ...) __attribute__((for
 void plan_note(struct builder *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void plan_warn(struct builder *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/** plan_check_dst - may the user mount on @dst: absolute, not the root, not ours? */
+int plan_check_dst(const char *dst, const char *why, struct err *e);
+
 /** plan_half_memory - the smaller of half of memory and half of the cgroup's limit; 0: unknown */
 uint64_t plan_half_memory(const struct host *h);
 

@@ -8,6 +8,7 @@
 #include <linux/capability.h>
 #include <linux/sched.h>
 
+#include <gpurun/driver.h>
 #include <gpurun/str.h>
 #include <gpurun/sys.h>
 
@@ -35,6 +36,18 @@ static bool path_is_clean(const char *s)
 	return true;
 }
 
+/* The directory with the driver's libraries: where its name says, its mounts read-only. */
+static const char *check_gpu_dir(const struct op *op)
+{
+	if (!path_below(op->dst, GPU_DIR))
+		return NULL;
+	if (op->kind == OP_TMPFS && !(op->flags & OPF_NOFOLLOW))
+		return GPU_DIR " where a link of the image leads";
+	if (op->kind == OP_BIND_DEV || (op->kind == OP_BIND && !(op->attrs & MOUNT_ATTR_RDONLY)))
+		return "a mount in " GPU_DIR " that can be written";
+	return NULL;
+}
+
 /* Each operation for itself: complete, and nothing over the root. */
 static const char *check_op(const struct op *op)
 {
@@ -52,7 +65,7 @@ static const char *check_op(const struct op *op)
 		return "a file or link without content";
 	if (op->kind == OP_SYSFS && !(op->attrs & MOUNT_ATTR_RDONLY))
 		return "/sys that can be written";
-	return NULL;
+	return check_gpu_dir(op);
 }
 
 static const char *check_ops(const struct plan *p)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Devices beyond the base nodes: those of the chosen GPUs, and --device.
+ * Devices beyond the base nodes: those of the chosen GPUs with all that comes along, and --device.
  */
 #include <errno.h>
 
@@ -41,20 +41,32 @@ static int device_parse(struct builder *b, const char *text, struct op *op, stru
 	return 0;
 }
 
+/* Directories of the host that come along stand in line with those that the user mounts. */
+static bool op_is_of_user(const struct op *op)
+{
+	return op->kind == OP_BIND && !path_below(op->dst, "/proc") && !path_below(op->dst, "/dev");
+}
+
+static void devices_edits(struct builder *b, const struct edits *ed)
+{
+	for (size_t i = 0; i < ed->files.n; i++)
+		plan_op(b, PHASE_FILES, ed->files.v[i]);
+	for (size_t i = 0; i < ed->ops.n; i++)
+		plan_op(b, op_is_of_user(&ed->ops.v[i]) ? PHASE_USER : PHASE_BASE, ed->ops.v[i]);
+}
+
 int plan_devices(struct builder *b, struct err *e)
 {
-	const struct op_list *gpu = &b->in->gpu->ops;
-
-	for (size_t i = 0; i < gpu->n; i++)
-		plan_op(b, PHASE_BASE, gpu->v[i]);
+	devices_edits(b, b->in->gpu);
 	for (size_t i = 0; i < b->req->devices.n; i++) {
 		struct op op;
 		int r = device_parse(b, b->req->devices.v[i], &op, e);
 
 		if (r < 0)
 			return r;
-		if (str_eq(op.dst, "/"))
-			return err_set(e, EINVAL, "%s: nothing can be mounted over /", op.why);
+		r = plan_check_dst(op.dst, op.why, e);
+		if (r < 0)
+			return r;
 		plan_op(b, PHASE_BASE, op);
 	}
 	return 0;

@@ -34,10 +34,8 @@ static const struct flag_row attr_rows[] = {
 };
 
 static const struct flag_row op_flag_rows[] = {
-	{ OPF_OPTIONAL, "optional" },
-	{ OPF_RECURSIVE, "recursive" },
-	{ OPF_HOST, "host" },
-	{ OPF_BIND_FILE, "bind-file" },
+	{ OPF_OPTIONAL, "optional" },   { OPF_RECURSIVE, "recursive" }, { OPF_HOST, "host" },
+	{ OPF_BIND_FILE, "bind-file" }, { OPF_NOFOLLOW, "no-follow" },
 };
 
 static const char *const root_kinds[] = {

@@ -4,18 +4,20 @@
  */
 #include <errno.h>
 
+#include <gpurun/driver.h>
 #include <gpurun/str.h>
 #include <gpurun/sys.h>
 
 #include "build.h"
 
-/* A destination: absolute, and not the root itself. */
-static int mount_check_dst(const char *dst, const char *why, struct err *e)
+int plan_check_dst(const char *dst, const char *why, struct err *e)
 {
 	if (!dst || dst[0] != '/')
 		return err_set(e, EINVAL, "%s: the path inside is not absolute", why);
 	if (str_eq(dst, "/"))
 		return err_set(e, EINVAL, "%s: nothing can be mounted over /", why);
+	if (path_below(dst, GPU_DIR))
+		return err_set(e, EINVAL, "%s: " GPU_DIR " is for the driver's libraries", why);
 	return 0;
 }
 
@@ -27,6 +29,8 @@ static int mount_same_path(struct builder *b, const char *path, const char *why,
 		err_hint(e, "mount it elsewhere: -v /:/host");
 		return -EINVAL;
 	}
+	if (plan_check_dst(path_clean(b->a, path), why, e) < 0)
+		return -EINVAL;
 	plan_op(b, PHASE_USER,
 		(struct op){
 			.kind = OP_BIND,
@@ -56,7 +60,7 @@ static int mount_asked(struct builder *b, const struct req_mount *m, struct err 
 {
 	struct op op = { .attrs = mount_attrs(m), .why = m->why };
 	const char *dst = m->dst && m->dst[0] == '/' ? path_clean(b->a, m->dst) : m->dst;
-	int r = mount_check_dst(dst, m->why, e);
+	int r = plan_check_dst(dst, m->why, e);
 
 	if (r < 0)
 		return r;

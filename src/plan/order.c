@@ -4,10 +4,11 @@
  *
  *  1. PHASE_ROOT.  The entries of a root that is put together from a tree, and what must be
  *     writable in it.
- *  2. PHASE_FILES.  Files that are written into the root: /etc/passwd, HOME, ...  Only the root
- *     itself is there, so a link of the image (/etc -> /proc/sys/kernel, /etc -> /data) can lead
- *     a write nowhere but into our scratch layer: never into a kernel file system, and never
- *     into a directory of the host that the user mounts later.
+ *  2. PHASE_FILES.  Files that are written into the root or bound in it: /etc/passwd, HOME, a
+ *     driver's libraries, ...  Only the root itself is there, so a link of the image (/etc ->
+ *     /proc/sys/kernel, /etc -> /data) can lead a write nowhere but into our scratch layer: never
+ *     into a kernel file system, and never into a directory of the host that the user mounts
+ *     later.
  *  3. PHASE_BASE.  /proc, /sys, /dev with its nodes, the chosen devices.
  *  4. PHASE_USER.  What the user mounts, shallow destinations first, so that "-v /b:/x/y -v
  *     /a:/x" shows both; equal depths in the order given, so the later one wins.  They come

@@ -5,13 +5,14 @@
  */
 #include <errno.h>
 
+#include <gpurun/driver.h>
 #include <gpurun/str.h>
 #include <gpurun/sys.h>
 
 #include "build.h"
 
 /* Entries that are mounted over anyway; an image's link there is not followed. */
-static const char *const skipped_entries[] = { "proc", "sys", "dev" };
+static const char *const skipped_entries[] = { "proc", "sys", "dev", &GPU_DIR[1] };
 
 /* Directories that programs expect to write, when the root cannot be written. */
 static const struct scratch_row {

@@ -45,6 +45,43 @@ static bool is_unwritable(int r)
 	return r == -EROFS || r == -EACCES || r == -EPERM || r == -EOVERFLOW;
 }
 
+/* Open the parent directory of the destination; @ret_name is its last component. */
+static int parent_open(struct child *c, const struct op *op, const char **ret_name)
+{
+	const char *slash = strrchr(op->dst, '/');
+	char dir[4096];
+	size_t n;
+
+	if (!slash || !slash[1])
+		return -EINVAL;
+	n = (size_t)(slash - op->dst);
+	if (n >= sizeof(dir))
+		return -ENAMETOOLONG;
+	memcpy(dir, op->dst, n);
+	dir[n] = '\0';
+	*ret_name = slash + 1;
+	return root_mkdirs(c->root, n ? dir : "/", 0755);
+}
+
+/* The same for a directory that must be where its name says, not where a link leads. */
+static int directory_open(struct child *c, const struct op *op, struct err *e)
+{
+	_cleanup_fd_ int parent = -1;
+	const char *name;
+	int fd;
+
+	parent = parent_open(c, op, &name);
+	if (parent < 0)
+		return op_error(op, -parent, e);
+	if (mkdirat(parent, name, 0755) < 0 && errno != EEXIST)
+		return op_error(op, errno, e);
+	fd = openat(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return err_set(e, errno, "%s (%s): is not a directory inside the image", op->dst,
+			       op->why);
+	return fd;
+}
+
 /* The mount point of an operation; a missing one is made. */
 static int target_open(struct child *c, const struct op *op, bool directory, struct err *e)
 {
@@ -127,7 +164,7 @@ static int mount_fresh(struct child *c, const struct op *op, const char *type, c
 	_cleanup_fd_ int target = -1;
 	char path[64];
 
-	target = target_open(c, op, true, e);
+	target = op->flags & OPF_NOFOLLOW ? directory_open(c, op, e) : target_open(c, op, true, e);
 	if (target < 0)
 		return target;
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", target);
@@ -195,24 +232,6 @@ static int op_dir(struct child *c, const struct op *op, struct err *e)
 	return 0;
 }
 
-/* Open the parent directory of the destination; @ret_name is its last component. */
-static int parent_open(struct child *c, const struct op *op, const char **ret_name)
-{
-	const char *slash = strrchr(op->dst, '/');
-	char dir[4096];
-	size_t n;
-
-	if (!slash || !slash[1])
-		return -EINVAL;
-	n = (size_t)(slash - op->dst);
-	if (n >= sizeof(dir))
-		return -ENAMETOOLONG;
-	memcpy(dir, op->dst, n);
-	dir[n] = '\0';
-	*ret_name = slash + 1;
-	return root_mkdirs(c->root, n ? dir : "/", 0755);
-}
-
 /* A new file of the text in @parent; what stood there before, unless a directory, is replaced. */
 static int file_create(int parent, const char *name, const struct op *op)
 {
@@ -260,31 +279,33 @@ static int op_file(struct child *c, const struct op *op, struct err *e)
 	if (op->flags & OPF_BIND_FILE)
 		return file_bind(c, op, e);
 	parent = parent_open(c, op, &name);
-	if (is_unwritable(parent) && (op->flags & OPF_OPTIONAL))
-		return 0;
-	if (parent < 0)
-		return op_error(op, -parent, e);
-	r = file_create(parent, name, op);
+	r = parent < 0 ? parent : file_create(parent, name, op);
 	if (is_unwritable(r) && (op->flags & OPF_OPTIONAL))
 		return 0;
 	return r < 0 ? op_error(op, -r, e) : 0;
+}
+
+/* A link in @parent, in the place of what stood there before, unless that is a directory. */
+static int link_create(int parent, const char *name, const char *target)
+{
+	if (symlinkat(target, parent, name) == 0)
+		return 0;
+	if (errno != EEXIST || unlinkat(parent, name, 0) < 0)
+		return -errno;
+	return symlinkat(target, parent, name) < 0 ? -errno : 0;
 }
 
 static int op_symlink(struct child *c, const struct op *op, struct err *e)
 {
 	_cleanup_fd_ int parent = -1;
 	const char *name;
+	int r;
 
 	parent = parent_open(c, op, &name);
-	if (parent < 0)
-		return op_error(op, -parent, e);
-	if (symlinkat(op->data, parent, name) == 0)
+	r = parent < 0 ? parent : link_create(parent, name, op->data);
+	if (is_unwritable(r) && (op->flags & OPF_OPTIONAL))
 		return 0;
-	if (errno != EEXIST)
-		return op_error(op, errno, e);
-	if (unlinkat(parent, name, 0) < 0 || symlinkat(op->data, parent, name) < 0)
-		return op_error(op, errno, e);
-	return 0;
+	return r < 0 ? op_error(op, -r, e) : 0;
 }
 
 /* Bind what is there onto itself, read-only, with all that is mounted below it. */

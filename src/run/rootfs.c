@@ -27,8 +27,8 @@
 #include "child.h"
 
 #define LOWERS_MAX     128
-#define BASE_SIZE      (4U << 20) /* when it holds no upper: some directories, passwd, group */
-#define MOUNT_DATA_MAX 4096       /* one page, the kernel cuts the rest off silently */
+#define BASE_SIZE      (24U << 20) /* when it holds no upper: files of OPF_BIND_FILE, ld.so.cache */
+#define MOUNT_DATA_MAX 4096        /* one page, the kernel cuts the rest off silently */
 
 static int make_dir(int at, const char *name, mode_t mode, struct err *e)
 {
