@@ -47,6 +47,7 @@ struct gpu_options {
 	const char *imex;        /* "all" or a comma list of channels, or NULL */
 	const char *driver_root; /* --driver-root: absolute, or NULL */
 	bool no_require;
+	bool look_only; /* --dry-run: no nvidia-modprobe is run */
 };
 
 /** gpu_caps_parse - "compute,utility", "all" (pure), implied ones added; -EINVAL lists the names */

@@ -1,41 +1,178 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the chosen GPUs put into the container (pure). */
-#include <gpurun/driver.h>
+/*
+ * What the chosen GPUs put into the container (pure).
+ *
+ * The order of the operations:
+ *
+ *   files  our tmpfs, the driver's libraries in it, the merged ld.so.cache; programs, data files
+ *	    and sockets at their own paths
+ *   ops    device nodes, links below /dev, the masked /proc/driver/nvidia, and last directories
+ *	    of the host
+ *
+ * Nothing comes from the image but names and the bytes of its ld.so.cache.
+ */
 #include <gpurun/str.h>
 #include <gpurun/sys.h>
 
-static void inject_node(struct arena *a, struct edits *ed, const struct gpu_node *node,
-			const char *why)
-{
-	struct op op = {
-		.kind = OP_BIND_DEV,
-		.src = node->path,
-		.dst = node->path,
-		.attrs = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
-		.rdev = node->rdev,
-		.why = why,
-	};
+#include "inject.h"
 
-	VEC_PUSH(a, ed->ops.v, ed->ops.n, ed->ops.cap, op);
+#define NODE_ATTRS (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC)
+#define BIND_ATTRS (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
+
+void inject_file(struct injector *in, struct op op)
+{
+	VEC_PUSH(in->a, in->ed.files.v, in->ed.files.n, in->ed.files.cap, op);
+}
+
+void inject_op(struct injector *in, struct op op)
+{
+	VEC_PUSH(in->a, in->ed.ops.v, in->ed.ops.n, in->ed.ops.cap, op);
+}
+
+/* ---- device nodes ---------------------------------------------------------------------------- */
+
+static bool has_node(const struct injector *in, const char *path)
+{
+	for (size_t i = 0; i < in->ed.ops.n; i++)
+		if (in->ed.ops.v[i].kind == OP_BIND_DEV && str_eq(in->ed.ops.v[i].dst, path))
+			return true;
+	return false;
+}
+
+/* Once: MIG devices share the node of their GPU and that of their GPU instance. */
+static void inject_node(struct injector *in, const struct gpu_node *node, const char *why)
+{
+	if (!node->path || !*node->path || has_node(in, node->path))
+		return;
+	inject_op(in, (struct op){
+			      .kind = OP_BIND_DEV,
+			      .src = node->path,
+			      .dst = node->path,
+			      .attrs = NODE_ATTRS,
+			      .rdev = node->rdev,
+			      .why = why,
+		      });
+}
+
+static void inject_mig_nodes(struct injector *in, const struct gpu_mig *m, const char *why)
+{
+	for (size_t i = 0; i < ELEMENTS(m->access); i++)
+		inject_node(in, &m->access[i], why);
+}
+
+/* The node of the GPU, and those of its MIG devices: of the chosen one, or of all. */
+static void inject_choice(struct injector *in, const struct gpu_choice *c)
+{
+	const struct gpu *g = c->gpu;
+	const char *why =
+		c->mig && c->mig->index >= 0
+			? arena_printf(in->a, "gpu %d:%d (%s)", g->index, c->mig->index, in->o->ask)
+			: arena_printf(in->a, "gpu %d (%s)", g->index, in->o->ask);
+
+	inject_node(in, &g->node, why);
+	if (c->mig)
+		inject_mig_nodes(in, c->mig, why);
+	for (size_t i = 0; !c->mig && i < g->n_migs; i++)
+		if (!g->migs[i].denied)
+			inject_mig_nodes(in, &g->migs[i], why);
+}
+
+/* "LINK\tTARGET" below /dev. */
+static void inject_link(struct injector *in, const char *line)
+{
+	const char *tab = strchr(line, '\t');
+
+	if (!tab)
+		return;
+	inject_op(in, (struct op){
+			      .kind = OP_SYMLINK,
+			      .dst = arena_strndup(in->a, line, (size_t)(tab - line)),
+			      .data = tab + 1,
+			      .data_len = strlen(tab + 1),
+			      .why = in->why,
+		      });
+}
+
+static void inject_devices(struct injector *in)
+{
+	const struct gpu_nodes *nodes = &in->sight->nodes;
+
+	for (size_t i = 0; i < nodes->n; i++) {
+		const char *by = nodes->v[i].why;
+
+		inject_node(in, &nodes->v[i],
+			    by && *by ? arena_printf(in->a, "nvidia driver (%s)", by) : in->why);
+	}
+	for (size_t i = 0; i < in->chosen->n; i++)
+		inject_choice(in, &in->chosen->v[i]);
+	for (size_t i = 0; i < in->sight->links.n; i++)
+		inject_link(in, in->sight->links.v[i]);
+}
+
+/* ---- the rest ------------------------------------------------------------------------------- */
+
+/* "ro PATH", "rw PATH": host directories and files, with what is mounted below them. */
+static void inject_binds(struct injector *in)
+{
+	for (size_t i = 0; i < in->sight->binds.n; i++) {
+		const char *line = in->sight->binds.v[i];
+		const char *path = str_after(line, "rw ");
+		uint64_t attrs = BIND_ATTRS;
+
+		if (!path) {
+			path = str_after(line, "ro ");
+			attrs |= MOUNT_ATTR_RDONLY;
+		}
+		if (path)
+			inject_op(in, (struct op){
+					      .kind = OP_BIND,
+					      .src = path,
+					      .dst = path_clean(in->a, path),
+					      .attrs = attrs,
+					      .flags = OPF_RECURSIVE,
+					      .why = in->why,
+				      });
+	}
+}
+
+/*
+ * NVIDIA_VISIBLE_DEVICES=void: another runtime inside, to which the variable is an order, gives
+ * no devices of its own accord.
+ */
+static void inject_env(struct injector *in)
+{
+	strv_push(in->a, &in->ed.env, "NVIDIA_VISIBLE_DEVICES=void");
+	strv_push(in->a, &in->ed.env,
+		  arena_printf(in->a, "NVIDIA_DRIVER_CAPABILITIES=%s",
+			       gpu_caps_text(in->a, in->o->caps)));
+	for (size_t i = 0; i < in->sight->env.n; i++)
+		strv_push(in->a, &in->ed.env, in->sight->env.v[i]);
 }
 
 int gpu_edits(struct arena *a, const struct gpu_choices *chosen, const struct gpu_sight *sight,
 	      const struct gpu_options *o, const struct gpu_target *t, struct edits *ret,
 	      struct strv *ret_warn, struct err *e)
 {
-	struct edits ed = { .source = "gpu" };
+	const char *version = sight->driver ? sight->driver->version : NULL;
+	struct injector in = {
+		.a = a,
+		.chosen = chosen,
+		.sight = sight,
+		.o = o,
+		.t = t,
+		.why = arena_printf(a, "nvidia driver%s%s (%s)", version ? " " : "",
+				    version ? version : "", o->ask),
+		.warn = ret_warn,
+		.ed = { .source = "gpu" },
+	};
 
-	(void)t;
-	(void)ret_warn;
 	(void)e;
-	for (size_t i = 0; i < sight->nodes.n; i++)
-		inject_node(a, &ed, &sight->nodes.v[i],
-			    arena_printf(a, "nvidia driver (%s)", o->ask));
-	for (size_t i = 0; i < chosen->n; i++)
-		inject_node(a, &ed, &chosen->v[i].gpu->node,
-			    arena_printf(a, "gpu %d (%s)", chosen->v[i].gpu->index, o->ask));
-	if (chosen->n)
-		strv_push(a, &ed.env, "NVIDIA_VISIBLE_DEVICES=void");
-	*ret = ed;
+	inject_libs(&in);
+	inject_files(&in);
+	inject_devices(&in);
+	inject_proc(&in);
+	inject_binds(&in);
+	inject_env(&in);
+	*ret = in.ed;
 	return 0;
 }
