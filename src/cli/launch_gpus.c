@@ -74,6 +74,7 @@ static void set_options(struct launch *l, struct err *e)
 		.imex = q->imex,
 		.driver_root = q->driver_root,
 		.no_require = q->no_require,
+		.look_only = q->dry_run,
 	};
 	if (q->gpu_caps)
 		(void)gpu_caps_parse(q->gpu_caps, &o->caps, e); /* checked when it was read */
@@ -282,12 +283,26 @@ int launch_fit_gpus(struct launch *l, struct err *e)
 	return r;
 }
 
-/* The image's ld.so.cache; one that cannot be read is none. */
+/*
+ * The ld.so.cache that the container would have without GPUs: that of what is kept, else the
+ * image's.  One that cannot be read is none.
+ */
 static void read_ld_cache(struct launch *l, struct gpu_target *t)
 {
 	const char *path = l->image.abi.ld_cache;
 	char *text = NULL;
 
+	if (l->keep_dir) {
+		_cleanup_fd_ int top = -1, fd = -1;
+
+		top = open(path_join(l->a, l->keep_dir, l->host.overlay ? "u" : "fs"),
+			   O_PATH | O_DIRECTORY | O_CLOEXEC);
+		fd = top < 0 ? -1 : root_open(top, "etc/ld.so.cache", O_RDONLY | O_NONBLOCK, 0);
+		if (fd >= 0 && fd_read_text(fd, l->a, LD_CACHE_MAX, &text, &t->ld_cache_len) == 0) {
+			t->ld_cache = text;
+			return;
+		}
+	}
 	if (path &&
 	    file_read_text(AT_FDCWD, path, l->a, LD_CACHE_MAX, &text, &t->ld_cache_len) == 0)
 		t->ld_cache = text;
