@@ -56,10 +56,10 @@ static int modprobe_attributes(posix_spawn_file_actions_t *files, posix_spawnatt
 
 static int modprobe_start(pid_t *ret_pid)
 {
-	static char *const argv[] = { (char[]){ MODPROBE }, (char[]){ "-c" }, (char[]){ "0" },
-				      (char[]){ "-u" }, NULL };
-	static char *const env[] = { (char[]){ "PATH=/usr/sbin:/usr/bin:/sbin:/bin" },
-				     (char[]){ "LC_ALL=C" }, NULL };
+	char *const argv[] = { (char[]){ MODPROBE }, (char[]){ "-c" }, (char[]){ "0" },
+			       (char[]){ "-u" }, NULL };
+	char *const env[] = { (char[]){ "PATH=/usr/sbin:/usr/bin:/sbin:/bin" },
+			      (char[]){ "LC_ALL=C" }, NULL };
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attr;
 	int r;
