@@ -225,13 +225,23 @@ static void env_from_families(struct builder *b, struct strv *env)
 	}
 }
 
+/* A list of directories pushes nothing of the image's out, it stands in front of it. */
+static const char *env_join_path(struct builder *b, const struct strv *env, const char *entry)
+{
+	const char *value = env_get(env, "LD_LIBRARY_PATH");
+
+	if (!value || !*value || !str_after(entry, "LD_LIBRARY_PATH="))
+		return entry;
+	return arena_printf(b->a, "%s:%s", entry, value);
+}
+
 static void env_from_gpus(struct builder *b, struct strv *env)
 {
 	const struct strv *gpu = &b->in->gpu->env;
 
 	for (size_t i = 0; i < gpu->n; i++)
 		if (env_name_length(gpu->v[i]))
-			env_put(b->a, env, gpu->v[i]);
+			env_put(b->a, env, env_join_path(b, env, gpu->v[i]));
 	/* CUDA's own order is by speed; indexes mean the order of nvidia-smi everywhere else */
 	if (gpu->n && !env_get(env, "CUDA_DEVICE_ORDER"))
 		env_put(b->a, env, "CUDA_DEVICE_ORDER=PCI_BUS_ID");
