@@ -12,6 +12,7 @@
 
 const struct cmd *const cmds[] = {
 	&cmd_run,
+	&cmd_gpus,
 	&cmd_images,
 	&cmd_rm,
 	&cmd_prune,
@@ -23,7 +24,6 @@ const struct cmd *const cmds[] = {
 	&cmd_version,
 	&cmd_help,
 	&cmd_complete,
-	NOT_BUILT("gpus"),
 	NOT_BUILT("doctor"),
 	NOT_BUILT("pull"),
 	NOT_BUILT("import"),

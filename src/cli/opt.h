@@ -36,8 +36,10 @@ enum {
 	VERB_PS = 1 << 7,
 	VERB_KILL = 1 << 8,
 	VERB_OTHER = 1 << 9, /* help, version */
+	VERB_GPUS = 1 << 10,
+	VERB_DOCTOR = 1 << 11,
 	VERB_STORE = VERB_RUN | VERB_IMAGES | VERB_RM | VERB_PRUNE | VERB_VERIFY | VERB_INSPECT,
-	VERB_ANY = (1 << 10) - 1,
+	VERB_ANY = (1 << 12) - 1,
 };
 
 /* Everything that a command line and the configuration can say: the request, and verbs' own. */

@@ -104,7 +104,7 @@ static const struct opt gpus_rows[] = {
 	  OPT_REQ(cuda_compat) },
 	{ .name = "driver-root",
 	  .arg = OPT_VALUE,
-	  .verbs = VERB_RUN,
+	  .verbs = VERB_RUN | VERB_GPUS,
 	  .metavar = "DIR",
 	  .help = "where the driver's libraries are, if not in /",
 	  .complete = COMPLETE_DIR,

@@ -102,7 +102,7 @@ static const struct opt output_rows[] = {
 	  .set = opt_set_refused },
 	{ .name = "sysroot",
 	  .arg = OPT_VALUE,
-	  .verbs = VERB_RUN,
+	  .verbs = VERB_RUN | VERB_GPUS,
 	  .flags = OPTF_CLI,
 	  .metavar = "DIR",
 	  .complete = COMPLETE_DIR,
@@ -134,7 +134,7 @@ static int set_time(const struct opt_in *in, const struct opt *o, const char *va
 
 static const struct opt verbs_rows[] = {
 	{ .name = "json",
-	  .verbs = VERB_IMAGES | VERB_PS | VERB_INSPECT,
+	  .verbs = VERB_IMAGES | VERB_PS | VERB_INSPECT | VERB_GPUS,
 	  .flags = OPTF_CLI,
 	  .help = "the answer as JSON",
 	  .set = opt_set_flag,

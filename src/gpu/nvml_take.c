@@ -13,6 +13,8 @@
 #include "backend.h"
 #include "nvml.h"
 
+#define MIG_INSTANCE_MAX 255 /* as mig.c takes them */
+
 /* enum nvmlBrandType_t, as NVIDIA_REQUIRE_* spells it */
 static const char *const brands[] = {
 	NULL,        "Quadro",      "Tesla",     "NVS",        "GRID",      "GeForce",
@@ -157,6 +159,7 @@ static struct gpu_mig *add_mig(struct taking *t, const struct nvml_record *r)
 		.gi = r->u.mig.gi,
 		.ci = r->u.mig.ci,
 		.index = -1,
+		.access = { { .path = "", .why = "" }, { .path = "", .why = "" } },
 		.denied = arena_printf(t->a, "gi%d/ci%d: no capability file", r->u.mig.gi,
 				       r->u.mig.ci),
 		.denied_errno = ENOENT,
@@ -171,6 +174,7 @@ static int take_mig(struct taking *t, const struct nvml_record *r)
 	struct gpu_mig *m;
 
 	if (!t->begun || ++t->migs > NVML_MIGS_MAX || r->u.mig.gi < 0 || r->u.mig.ci < 0 ||
+	    r->u.mig.gi > MIG_INSTANCE_MAX || r->u.mig.ci > MIG_INSTANCE_MAX ||
 	    r->u.mig.index < 0 || r->u.mig.index >= (int)NVML_MIGS_MAX ||
 	    !uuid_is_sane(r->u.mig.uuid, sizeof(r->u.mig.uuid), "MIG-") ||
 	    !text_is_clean(r->u.mig.profile, sizeof(r->u.mig.profile), false))

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cmd_gpus.c - "gpurun gpus": what GPUs there are, which of them may be used, and why not the
+ * rest.  NVML is asked for more where it can be; what it cannot tell is no error.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include <gpurun/driver.h>
+#include <gpurun/fd.h>
+#include <gpurun/host.h>
+#include <gpurun/log.h>
+#include <gpurun/str.h>
+
+#include "cmd.h"
+#include "gpus.h"
+
+bool gpus_is_automatic(const struct gpus *v, const struct gpu *g, const struct gpu_mig *m)
+{
+	for (size_t i = 0; i < v->automatic.n; i++) {
+		const struct gpu_choice *c = &v->automatic.v[i];
+
+		/* a whole GPU is chosen with all its MIG devices */
+		if (c->gpu == g && (!m || !c->mig || c->mig == m))
+			return !m || !m->denied;
+	}
+	return false;
+}
+
+/* Whoever asks who uses a GPU may wait for the site's directory server: the name is the answer. */
+const char *gpus_user(struct arena *a, pid_t pid)
+{
+	const struct passwd *p;
+	struct stat st;
+
+	if (stat(arena_printf(a, "/proc/%d", pid), &st) < 0)
+		return NULL;
+	p = getpwuid(st.st_uid);
+	return p ? arena_strdup(a, p->pw_name) : arena_printf(a, "%u", st.st_uid);
+}
+
+/* ---- looking ---------------------------------------------------------------------------- */
+
+static int look_host(const struct cmd_in *in, struct host *ret, struct err *e)
+{
+	const char *path = in->ask->request.sysroot;
+	const char *label = path ? path : "";
+	_cleanup_fd_ int fd = open(path ? path : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	const struct sysroot root = { .fd = fd, .label = label };
+
+	if (fd < 0)
+		return err_sys(e, errno, "%s", path ? path : "/");
+	return host_probe(in->a, &root, (const char *const *)environ, ret, e);
+}
+
+/* libnvidia-ml of this host or of --driver-root; NULL: there is none (@e: why). */
+static const char *find_nvml(const struct cmd_in *in, const struct gpu_set *set, struct err *e)
+{
+	const char *path = in->ask->request.driver_root;
+	const char *label = path ? path : "";
+	_cleanup_fd_ int fd = open(path ? path : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	const struct sysroot root = { .fd = fd, .label = label };
+	struct gpu_driver driver = { 0 };
+
+	if (fd < 0)
+		(void)err_sys(e, errno, "%s", path ? path : "/");
+	else if (gpu_driver_look(in->a, &root, set->driver_version, 0, &driver, e) == 0 &&
+		 !driver.libnvidia_ml)
+		(void)err_set(e, ENOENT, "libnvidia-ml.so.1: not found%s%s", path ? " below " : "",
+			      label);
+	return driver.libnvidia_ml;
+}
+
+static bool one_is_usable(const struct gpu_set *set)
+{
+	for (size_t i = 0; i < set->n; i++)
+		if (!set->v[i].denied)
+			return true;
+	return false;
+}
+
+/* NVML counts only what it may open: without a usable GPU it would say nothing but that. */
+static bool ask_nvml(const struct cmd_in *in, struct gpu_set *set)
+{
+	struct err e = { 0 };
+	const char *library;
+
+	if (in->ask->request.sysroot || !one_is_usable(set))
+		return false;
+	library = find_nvml(in, set, &e);
+	if (library && gpu_nvml_look(in->a, library, set, &e) == 0)
+		return true;
+	log_note("memory, processes and MIG devices are not known: %s", e.msg);
+	if (e.hint[0])
+		log_hint("%s", e.hint);
+	return false;
+}
+
+static void choose_automatic(const struct cmd_in *in, const struct host *h, struct gpus *v)
+{
+	const struct gpu_visible visible = {
+		.devices = host_getenv(h, "CUDA_VISIBLE_DEVICES"),
+		.order = host_getenv(h, "CUDA_DEVICE_ORDER"),
+		.job = h->job.kind != JOB_NONE,
+	};
+	struct gpu_sel sel = { 0 };
+	struct strv ignored = { 0 }; /* the table says why a GPU is not used */
+	const char *note = NULL;
+	struct err e = { 0 };
+
+	if (gpu_sel_parse(in->a, "auto", &sel, &e) < 0 ||
+	    gpu_select(in->a, v->set, &sel, &visible, &v->automatic, &ignored, &note, &e) < 0)
+		log_warn("%s", e.msg);
+	else if (visible.devices && !visible.job && v->set->n)
+		log_note("--gpus auto is narrowed by CUDA_VISIBLE_DEVICES=%s",
+			 answer_plain(in->a, visible.devices));
+}
+
+static void say_none(const struct gpu_set *set)
+{
+	if (set->n)
+		return;
+	if (!set->on_bus) {
+		log_note("there is no GPU on this host");
+		return;
+	}
+	log_warn("a GPU is on the PCI bus, but its driver is not loaded");
+	log_hint("sudo modprobe nvidia");
+}
+
+static int run(const struct cmd_in *in, int *ret_status, struct err *e)
+{
+	struct answer w = { .a = in->a };
+	struct host h = { 0 };
+	struct gpus v = { .set = &h.gpus };
+	int r = look_host(in, &h, e);
+
+	(void)ret_status;
+	if (r < 0)
+		return r;
+	say_none(&h.gpus);
+	v.nvml = ask_nvml(in, &h.gpus);
+	choose_automatic(in, &h, &v);
+	if (in->ask->json)
+		gpus_json(&w, &v);
+	else
+		gpus_table(&w, &v);
+	return answer_write(&w, e);
+}
+
+const struct cmd cmd_gpus = {
+	.name = "gpus",
+	.operands = "",
+	.summary = "the GPUs of this host: which may be used, and why not the rest",
+	.verb = VERB_GPUS,
+	.run = run,
+};
