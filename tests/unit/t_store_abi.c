@@ -396,20 +396,22 @@ static void make_old(const char *path)
 
 static void test_record(struct bench *b)
 {
-	const char *layers[] = { expand(MERGED), expand(COMPAT), "f usr/lib/libcuda.so.1 x" };
+	const char *layers[] = { expand(MERGED), expand(COMPAT),
+				 "d usr; d usr/lib; f usr/lib/libcuda.so.1 x" };
 	const char *want = IS_MERGED " cache=one driver=/usr/lib/libcuda.so.1" IS_COMPAT " note";
 	const char *path = bench_file(b, "kept.tar", docker_archive("kept", "{}", layers, 3));
 	const char *old = b->path, *away = text_of("%s/v1/away", b->path);
-	const char *dir = text_of("%s/v1/%s", b->path, store_overlay(b->s) ? "layers" : "trees");
+	const char *dir;
 
 	bench_ensure(b, path);
 	is_str(abi_text(&b->image.abi), want, "looked at when unpacked");
+	dir = text_of("%s/v1/%s", b->path, b->image.form == IMAGE_FORM_LAYERS ? "layers" : "trees");
 	if (rename(dir, away) < 0)
 		die(dir);
 	is_int(bench_ensure(b, path), 0, "a warm start needs no file of the image");
 	if (rename(away, dir) < 0)
 		die(dir);
-	is_str(abi_text(&b->image.abi), want, "and knows all");
+	is_str(abi_text(&b->image.abi), want, "and all is known");
 	make_old(record_path(b));
 	is_int(bench_ensure(b, path), 0, "a record of before is good");
 	is_str(abi_text(&b->image.abi), want, "the tree is looked at");
