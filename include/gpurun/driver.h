@@ -159,8 +159,11 @@ bool gpu_cuda_version(const char *driver, int *ret_major, int *ret_minor);
 /** gpu_cuda_ask - the same from the driver's libcuda, loaded in a forked, limited child */
 int gpu_cuda_ask(const char *libcuda, int *ret_major, int *ret_minor, struct err *e);
 
-/** gpu_require_needs_nvml - does a condition of @env speak of brand or arch? (pure) */
-bool gpu_require_needs_nvml(struct arena *a, const struct strv *env);
+/**
+ * gpu_require_needs_nvml - does the answer of gpu_require_check() depend on what only NVML
+ * knows, brand or arch? (pure)  Mostly not: a driver that is new enough settles it.
+ */
+bool gpu_require_needs_nvml(const struct strv *env, const struct gpu_facts *f);
 
 /**
  * gpu_require_check - the image's NVIDIA_REQUIRE_* and CUDA_VERSION against the driver (pure)

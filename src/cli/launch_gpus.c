@@ -253,11 +253,11 @@ static int check_requirement(struct launch *l, struct strv *warnings, struct err
 
 	if (l->gpu_options.no_require || !l->driver.version || !names_requirement(&env))
 		return 0;
-	if (gpu_require_needs_nvml(l->a, &env))
-		(void)ask_nvml(l, false, e);
 	if (!gpu_cuda_version(f.driver, &f.cuda_major, &f.cuda_minor) && l->driver.libcuda &&
 	    gpu_cuda_ask(l->driver.libcuda, &f.cuda_major, &f.cuda_minor, &failed) < 0)
 		log_debug(1, "%s", failed.msg);
+	if (gpu_require_needs_nvml(&env, &f))
+		(void)ask_nvml(l, false, e);
 	failed = (struct err){ 0 };
 	r = gpu_require_check(l->a, &env, &f, warnings, &failed);
 	if (r >= 0)
