@@ -1,211 +1,172 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which GPUs a choice means on this host (pure).  A mark a GPU, in the order of the set (PCI
- * order), so the result is in that order whatever was typed.
+ * Which GPUs a choice means on this host (pure).  The result is in the order of the set (PCI
+ * order, MIG devices behind each other), whatever was typed.
  */
-#include <ctype.h>
 #include <errno.h>
+#include <stdlib.h>
 
 #include <gpurun/str.h>
 
-#include "backend.h"
+#include "choose.h"
 
-#define SHOWN_MAX 8 /* GPUs that a message lists */
-
-static bool gpu_usable(const struct gpu *g)
+int choose_add(struct chooser *c, const struct gpu_choice *new)
 {
-	return g->index >= 0;
-}
+	for (size_t i = 0; i < c->chosen.n; i++) {
+		const struct gpu_choice *old = &c->chosen.v[i];
 
-static size_t gpu_count_usable(const struct gpu_set *set)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < set->n; i++)
-		n += gpu_usable(&set->v[i]);
-	return n;
-}
-
-/* Is @prefix a prefix of @s in any case? */
-static bool uuid_starts(const char *s, const char *prefix)
-{
-	for (; *prefix; s++, prefix++)
-		if (tolower((unsigned char)*s) != tolower((unsigned char)*prefix))
-			return false;
-	return true;
-}
-
-/* "usable: 0, 1; not usable: 0000:5b:00.0 (/dev/nvidia2: node missing)", for messages. */
-static const char *gpu_inventory(struct arena *a, const struct gpu_set *set)
-{
-	const char *usable = "", *denied = "";
-	size_t n_usable = 0, n_denied = 0;
-
-	for (size_t i = 0; i < set->n; i++) {
-		const struct gpu *g = &set->v[i];
-
-		if (gpu_usable(g) && n_usable++ < SHOWN_MAX)
-			usable = arena_printf(a, "%s%s%d", usable, *usable ? ", " : "", g->index);
-		else if (!gpu_usable(g) && n_denied++ < SHOWN_MAX)
-			denied = arena_printf(a, "%s%s%s (%s)", denied, *denied ? ", " : "", g->pci,
-					      g->denied);
+		if (old->gpu == new->gpu && (!old->mig || !new->mig || old->mig == new->mig))
+			return -EEXIST;
 	}
-	if (n_usable > SHOWN_MAX)
-		usable = arena_printf(a, "%s and %zu more", usable, n_usable - SHOWN_MAX);
-	if (n_denied > SHOWN_MAX)
-		denied = arena_printf(a, "%s and %zu more", denied, n_denied - SHOWN_MAX);
-	if (!set->n)
-		return set->on_bus ? "a GPU is on the PCI bus, but its driver is not loaded"
-				   : "there is no GPU on this host";
-	if (!n_denied)
-		return arena_printf(a, "usable: %s", usable);
-	return arena_printf(a, "%s%s%snot usable: %s", n_usable ? "usable: " : "", usable,
-			    n_usable ? "; " : "", denied);
-}
-
-/* Where in the set the item is; -ENOENT, -ENOTUNIQ (a UUID prefix of several). */
-static int gpu_find(const struct gpu_set *set, const char *item)
-{
-	struct pci_address want, have;
-	bool is_pci = pci_parse(item, &want) == 0;
-	bool is_uuid = uuid_starts(item, "GPU-");
-	uint64_t index = UINT64_MAX;
-	int found = -ENOENT;
-
-	if (!is_pci && !is_uuid && num_u64(item, INT32_MAX, &index) < 0)
-		return -ENOENT;
-	for (size_t i = 0; i < set->n; i++) {
-		const struct gpu *g = &set->v[i];
-		bool same;
-
-		if (is_uuid)
-			same = g->uuid && uuid_starts(g->uuid, item);
-		else if (is_pci)
-			same = pci_parse(g->pci, &have) == 0 && pci_compare(&want, &have) == 0;
-		else
-			same = gpu_usable(g) && (uint64_t)g->index == index;
-		if (same && found >= 0)
-			return -ENOTUNIQ;
-		if (same)
-			found = (int)i;
-	}
-	return found;
-}
-
-static int choose_list(struct arena *a, const struct gpu_set *set, const struct gpu_sel *sel,
-		       bool *marks, struct err *e)
-{
-	for (size_t i = 0; i < sel->items.n; i++) {
-		const char *item = sel->items.v[i];
-		int at = gpu_find(set, item);
-
-		if (at == -ENOTUNIQ)
-			return err_set(e, ENOTUNIQ, "--gpus %s: %s is the start of several UUIDs",
-				       sel->text, item);
-		if (at < 0) {
-			err_set(e, ENODEV, "--gpus %s: no GPU %s (%s)", sel->text, item,
-				gpu_inventory(a, set));
-			return -ENODEV;
-		}
-		if (!gpu_usable(&set->v[at]))
-			return err_set(e,
-				       set->v[at].denied_errno ? set->v[at].denied_errno : ENODEV,
-				       "--gpus %s: GPU %s cannot be used: %s", sel->text, item,
-				       set->v[at].denied);
-		if (marks[at])
-			return err_set(e, EINVAL, "--gpus %s: %s is named twice", sel->text, item);
-		marks[at] = true;
-	}
+	VEC_PUSH(c->a, c->chosen.v, c->chosen.n, c->chosen.cap, *new);
 	return 0;
 }
 
-/* The first @n usable GPUs. */
-static void choose_first(const struct gpu_set *set, size_t n, bool *marks)
+static int choose_compare(const void *x, const void *y)
 {
-	for (size_t i = 0; i < set->n && n; i++) {
-		if (gpu_usable(&set->v[i])) {
-			marks[i] = true;
-			n--;
-		}
+	const struct gpu_choice *a = x, *b = y;
+
+	if (a->gpu != b->gpu)
+		return a->gpu < b->gpu ? -1 : 1;
+	return a->mig < b->mig ? -1 : a->mig > b->mig;
+}
+
+/* ---- a list ---- */
+
+static const char *item_noun(const struct sel_item *it)
+{
+	return it->kind == SEL_MIG_PAIR || it->kind == SEL_MIG_UUID || it->kind == SEL_MIG_LEGACY
+		       ? "MIG device"
+		       : "GPU";
+}
+
+/* Nothing of that name: what there is. */
+static int choose_missing(struct chooser *c, const struct sel_item *it, int r)
+{
+	const char *text = c->sel->text;
+
+	if (r == -ENOTUNIQ)
+		return err_set(c->e, ENOTUNIQ, "--gpus %s: %s is the start of several UUIDs", text,
+			       it->text);
+	if (r == -EAGAIN)
+		err_set(c->e, ENODEV,
+			"--gpus %s: %s %s is known to NVML only, which did not answer", text,
+			item_noun(it), it->text);
+	else
+		err_set(c->e, ENODEV, "--gpus %s: no %s %s (%s)", text, item_noun(it), it->text,
+			gpu_inventory(c->a, c->set));
+	return -ENODEV;
+}
+
+static int choose_item(struct chooser *c, const char *text)
+{
+	struct gpu_choice found;
+	struct sel_item item;
+	const char *why;
+	int error, r;
+
+	if (sel_item_parse(text, &item) < 0)
+		return err_set(c->e, EINVAL, "--gpus %s: %s: not understood", c->sel->text, text);
+	r = gpu_find(c->set, &item, &found);
+	if (r < 0)
+		return choose_missing(c, &item, r);
+	why = gpu_why_not(&found, &error);
+	if (why)
+		return err_set(c->e, error, "--gpus %s: %s %s cannot be used: %s", c->sel->text,
+			       item_noun(&item), text, why);
+	if (choose_add(c, &found) < 0)
+		return err_set(c->e, EINVAL, "--gpus %s: %s is named twice%s", c->sel->text, text,
+			       found.gpu->n_migs ? ", or it is a part of a GPU that is named" : "");
+	return 0;
+}
+
+static int choose_list(struct chooser *c)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < c->sel->items.n && r == 0; i++)
+		r = choose_item(c, c->sel->items.v[i]);
+	return r;
+}
+
+/* ---- a number ---- */
+
+void choose_marked(struct chooser *c, const bool *marks)
+{
+	for (size_t i = 0; i < c->set->n; i++) {
+		const struct gpu_choice whole = { .gpu = &c->set->v[i] };
+
+		if (gpu_usable(whole.gpu) && (!marks || marks[i]))
+			(void)choose_add(c, &whole);
 	}
 }
 
-static int choose_number(struct arena *a, const struct gpu_set *set, const struct gpu_sel *sel,
-			 bool *marks, struct err *e)
+static int choose_number(struct chooser *c)
 {
-	size_t usable = gpu_count_usable(set);
-	size_t want = sel->kind == GPU_SEL_COUNT ? sel->count : usable;
+	size_t usable = gpu_count_usable(c->set);
+	size_t want = c->sel->kind == GPU_SEL_COUNT ? c->sel->count : usable;
+	bool *marks;
 
 	if (usable == 0 || usable < want) {
-		err_set(e, ENODEV, "--gpus %s: %s (%s)", sel->text,
-			usable ? "not so many GPUs" : "no GPU can be used", gpu_inventory(a, set));
+		err_set(c->e, ENODEV, "--gpus %s: %s (%s)", c->sel->text,
+			usable ? "not so many GPUs" : "no GPU can be used",
+			gpu_inventory(c->a, c->set));
 		if (!usable)
-			err_hint(e, "start without GPUs: --gpus none");
+			err_hint(c->e, "start without GPUs: --gpus none");
 		return -ENODEV;
 	}
-	choose_first(set, want, marks);
+	if (want == usable) {
+		choose_marked(c, NULL);
+		return 0;
+	}
+	marks = ARENA_ARRAY(c->a, bool, c->set->n);
+	c->note = gpu_pick(c->a, c->set, c->sel, marks);
+	choose_marked(c, marks);
 	return 0;
 }
 
-/*
- * CUDA_VISIBLE_DEVICES as CUDA reads it: indexes or UUID prefixes; the first item that means no
- * device ends the list, so "", "-1" and "NoDevFiles" mean none.
- */
-static void choose_visible(struct arena *a, const struct gpu_set *set, const char *visible,
-			   bool *marks, struct strv *warn)
+/* ---- the whole ---- */
+
+static bool list_needs_nvml(const struct gpu_set *set, const struct gpu_sel *sel)
 {
-	struct strv items = { 0 };
+	struct gpu_choice found;
+	struct sel_item item;
 
-	str_split(a, visible, ',', &items);
-	for (size_t i = 0; i < items.n; i++) {
-		const char *item = items.v[i];
-		int at;
-
-		item += strspn(item, " ");
-		item = arena_strndup(a, item, strcspn(item, " "));
-		if (uuid_starts(item, "MIG-"))
-			strv_push(a, warn,
-				  arena_printf(a,
-					       "CUDA_VISIBLE_DEVICES names %s: MIG devices are "
-					       "not supported yet",
-					       item));
-		at = gpu_find(set, item);
-		if (at < 0 || !gpu_usable(&set->v[at]))
-			return;
-		marks[at] = true;
-	}
+	for (size_t i = 0; i < sel->items.n; i++)
+		if (sel_item_parse(sel->items.v[i], &item) == 0 &&
+		    gpu_find(set, &item, &found) == -EAGAIN)
+			return true;
+	return false;
 }
 
-/* What "auto" says aloud: silence is for hosts without a GPU, and for the user's own "none". */
-static void choose_warn(struct arena *a, const struct gpu_set *set, struct strv *warn)
+static bool count_wants_nvml(const struct gpu_set *set, size_t count)
 {
-	if (set->on_bus && gpu_count_usable(set) == 0) {
-		strv_push(a, warn, arena_printf(a, "no GPU is used: %s", gpu_inventory(a, set)));
-		return;
-	}
+	bool unknown = false;
+
 	for (size_t i = 0; i < set->n; i++)
-		if (!gpu_usable(&set->v[i]) && set->v[i].denied_errno == ENOENT)
-			strv_push(a, warn,
-				  arena_printf(a, "GPU %s is not used: %s", set->v[i].pci,
-					       set->v[i].denied));
+		unknown |= gpu_usable(&set->v[i]) && !set->v[i].nvml.known;
+	return unknown && count < gpu_count_usable(set);
 }
 
 bool gpu_select_needs_nvml(const struct gpu_set *set, const struct gpu_sel *sel,
 			   const struct gpu_visible *visible, bool *ret_required)
 {
-	(void)set;
-	(void)sel;
-	(void)visible;
 	*ret_required = false;
-	return false;
+	if (sel->kind == GPU_SEL_COUNT)
+		return count_wants_nvml(set, sel->count);
+	if (sel->kind == GPU_SEL_LIST)
+		*ret_required = list_needs_nvml(set, sel);
+	else if (sel->kind == GPU_SEL_AUTO && visible && visible->devices && !visible->job)
+		*ret_required = visible_needs_nvml(set, visible->devices);
+	return *ret_required;
 }
 
 int gpu_select(struct arena *a, const struct gpu_set *set, const struct gpu_sel *sel,
 	       const struct gpu_visible *visible, struct gpu_choices *ret, struct strv *ret_warn,
 	       const char **ret_note, struct err *e)
 {
-	bool *marks = ARENA_ARRAY(a, bool, set->n + 1);
-	struct gpu_choices chosen = { 0 };
+	static const struct gpu_visible nothing;
+	struct chooser c = { .a = a, .set = set, .sel = sel, .warn = ret_warn, .e = e };
 	int r = 0;
 
 	switch (sel->kind) {
@@ -213,29 +174,21 @@ int gpu_select(struct arena *a, const struct gpu_set *set, const struct gpu_sel 
 	case GPU_SEL_CDI:
 		break;
 	case GPU_SEL_AUTO:
-		choose_warn(a, set, ret_warn);
-		if (visible && visible->devices && !visible->job)
-			choose_visible(a, set, visible->devices, marks, ret_warn);
-		else
-			choose_first(set, set->n, marks);
+		r = choose_auto(&c, visible ? visible : &nothing);
 		break;
 	case GPU_SEL_ALL:
 	case GPU_SEL_COUNT:
-		r = choose_number(a, set, sel, marks, e);
+		r = choose_number(&c);
 		break;
 	case GPU_SEL_LIST:
-		r = choose_list(a, set, sel, marks, e);
+		r = choose_list(&c);
 		break;
 	}
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < set->n; i++) {
-		const struct gpu_choice c = { .gpu = &set->v[i] };
-
-		if (marks[i])
-			VEC_PUSH(a, chosen.v, chosen.n, chosen.cap, c);
-	}
-	*ret = chosen;
-	*ret_note = NULL;
+	if (c.chosen.n > 1)
+		qsort(c.chosen.v, c.chosen.n, sizeof(*c.chosen.v), choose_compare);
+	*ret = c.chosen;
+	*ret_note = c.note;
 	return 0;
 }
