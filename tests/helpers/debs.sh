@@ -1,0 +1,88 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# debs.sh SUITE COMPONENT NAME... - print the paths of Debian's packages NAME of SUITE for amd64,
+# downloaded with apt from the mirror that this machine uses already, once: they stay in
+# $GPURUN_TEST_CACHE (default: $BUILD/cache, build/cache).  Nothing else on the machine changes and
+# no rights are needed.  Exit status 77 and a reason: they cannot be had here.
+set -eu
+repo=$(cd "$(dirname "$0")/../.." && pwd)
+cache=${GPURUN_TEST_CACHE:-${BUILD:-$repo/build}/cache}
+[ $# -ge 3 ] || { sed -n '3,6s/^# //p' "$0" >&2; exit 2; }
+suite=$1 component=$2
+shift 2
+
+cannot() {
+	echo "$*" >&2
+	exit 77
+}
+
+# cached NAME - its file in the cache
+cached() {
+	local f
+	for f in "$cache/debs/$suite/$1"_*.deb; do
+		[ -e "$f" ] && echo "$f" && return
+	done
+	return 1
+}
+
+all_cached() {
+	local n
+	for n; do
+		cached "$n" || return
+	done
+}
+
+all_cached "$@" && exit
+[ "$(uname -m)" = x86_64 ] || cannot "NVIDIA's packages are fetched for amd64 only"
+command -v apt-get > /dev/null && command -v dpkg-deb > /dev/null || cannot "no apt-get here"
+keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+[ -r $keyring ] || cannot "$keyring is missing"
+mirror=$(apt-get indextargets --no-release-info --format '$(REPO_URI)' | grep -m 1 '/debian/\?$') ||
+	cannot "no Debian mirror in the sources of this machine's apt"
+mkdir -p "$cache/debs/$suite" 2> /dev/null && [ -w "$cache/debs/$suite" ] ||
+	cannot "$cache cannot be written"
+
+exec 9> "$cache/lock"
+flock 9
+all_cached "$@" && exit # somebody else was downloading
+# A network that swallows packets costs its timeout once, not once a test.
+tried=$cache/unreachable
+[ -z "$(find "$tried" -mmin -10 2> /dev/null)" ] || cannot "$(cat "$tried")"
+
+tmp=$(mktemp -d "$cache/tmp.XXXXXX")
+trap 'rm -rf "$tmp"' EXIT
+mkdir -p "$tmp"/{lists,archives}/partial "$tmp/new"
+echo "deb [arch=amd64 signed-by=$keyring] $mirror $suite $component" > "$tmp/sources.list"
+# read behind the machine's own configuration, which may name a proxy
+cat > "$tmp/apt.conf" <<- END
+	#clear APT::Update::Post-Invoke;
+	#clear APT::Update::Post-Invoke-Success;
+	Dir::Etc::sourcelist "$tmp/sources.list";
+	Dir::Etc::sourceparts "-";
+	Dir::State "$tmp";
+	Dir::State::Lists "$tmp/lists";
+	Dir::State::status "/dev/null";
+	Dir::Cache "$tmp";
+	Dir::Cache::archives "$tmp/archives";
+	Acquire::Languages "none";
+	Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
+	Acquire::Retries "1";
+	Acquire::http::Timeout "15";
+	Acquire::https::Timeout "15";
+	APT::Sandbox::User "";
+END
+bounded() {
+	timeout -k 5 "${GPURUN_TEST_DOWNLOAD_SECONDS:-180}" apt-get -c "$tmp/apt.conf" -qq "$@" \
+		> "$tmp/log" 2>&1
+}
+if ! bounded -o APT::Update::Error-Mode=any update; then
+	echo "$suite: $mirror cannot be read: $(grep -m 1 '^[EW]:' "$tmp/log")" | tee "$tried" >&2
+	exit 77
+fi
+missing=()
+for n; do
+	cached "$n" > /dev/null || missing+=("$n")
+done
+(cd "$tmp/new" && bounded download "${missing[@]/%/:amd64}") || cannot "$suite: $(grep -m 1 '^E:' "$tmp/log")"
+mv "$tmp/new"/*.deb "$cache/debs/$suite/"
+all_cached "$@"
