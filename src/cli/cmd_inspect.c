@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 
+#include <gpurun/elf.h>
 #include <gpurun/fd.h>
 #include <gpurun/log.h>
 #include <gpurun/str.h>
@@ -92,6 +93,42 @@ static void lines(struct answer *w, const char *key, const struct strv *values)
 		line(w, key, values->v[i]);
 }
 
+/* "glibc 2.36" */
+static const char *libc_text(struct arena *a, const struct image_abi *abi)
+{
+	static const char *const names[] = {
+		[IMAGE_LIBC_NONE] = "none", [IMAGE_LIBC_GLIBC] = "glibc", [IMAGE_LIBC_MUSL] = "musl"
+	};
+
+	if (!abi->glibc)
+		return names[abi->libc];
+	return arena_printf(a, "%s %u.%u", names[abi->libc], ELF_VERSION_MAJOR(abi->glibc),
+			    ELF_VERSION_MINOR(abi->glibc));
+}
+
+/* The driver versions whose libcuda is there for forward compatibility: usually one, or none. */
+static struct strv compat_versions(struct arena *a, const struct image_abi *abi)
+{
+	struct strv ret = { 0 };
+
+	for (size_t i = 0; i < abi->compat.n; i++) {
+		const char *version = str_after(path_base(abi->compat.v[i]), "libcuda.so.");
+
+		if (version && strchr(version, '.'))
+			strv_push(a, &ret, version);
+	}
+	return ret;
+}
+
+static void print_abi(struct answer *w, const struct image_abi *abi)
+{
+	const struct strv compat = compat_versions(w->a, abi);
+
+	line(w, "C library", libc_text(w->a, abi));
+	lines(w, "driver", &abi->drivers);
+	lines(w, "CUDA compat", &compat);
+}
+
 static void print_image(struct answer *w, const struct image *m)
 {
 	const struct image_config *c = &m->config;
@@ -109,6 +146,7 @@ static void print_image(struct answer *w, const struct image *m)
 				  (unsigned long long)m->entries));
 	lines(w, "layer", &m->diff_ids);
 	lines(w, "directory", &m->lowers);
+	print_abi(w, &m->abi);
 	lines(w, "entrypoint", &c->entrypoint);
 	lines(w, "cmd", &c->cmd);
 	line(w, "workdir", c->workdir);
@@ -128,6 +166,20 @@ static void json_list(struct jsonw *j, const char *key, const struct strv *value
 	jsonw_end_array(j);
 }
 
+static void json_abi(struct answer *w, struct jsonw *j, const struct image_abi *abi)
+{
+	const struct strv compat = compat_versions(w->a, abi);
+
+	jsonw_begin_object(j, "abi");
+	jsonw_str(j, "libc", libc_text(w->a, abi));
+	jsonw_bool(j, "glibc_32bit", abi->glibc32);
+	jsonw_str(j, "libdir", abi->libdir);
+	jsonw_str(j, "ld_cache", abi->ld_cache);
+	json_list(j, "drivers", &abi->drivers);
+	json_list(j, "cuda_compat", &compat);
+	jsonw_end_object(j);
+}
+
 static void json_image(struct answer *w, const struct image *m)
 {
 	const struct image_config *c = &m->config;
@@ -140,6 +192,7 @@ static void json_image(struct answer *w, const struct image *m)
 	jsonw_uint(&j, "entries", m->entries);
 	json_list(&j, "diff_ids", &m->diff_ids);
 	json_list(&j, "directories", &m->lowers);
+	json_abi(w, &j, &m->abi);
 	jsonw_begin_object(&j, "config");
 	json_list(&j, "env", &c->env);
 	json_list(&j, "entrypoint", &c->entrypoint);

@@ -250,6 +250,48 @@ two_tags() {
 	has "$output" org.example.key
 }
 
+@test "inspect shows the C library and what comes from the driver" {
+	works inspect "$BUSYBOX"
+	grep -qx 'C library    none' <<< "$output"
+	small "$T/root"
+	mkdir -p "$T/root/lib" "$T/root/usr/local/cuda-12.8/compat" "$T/root/usr/lib64"
+	touch "$T/root/lib/ld-musl-x86_64.so.1" "$T/root/lib/ld-musl-aarch64.so.1" \
+		"$T/root/usr/local/cuda-12.8/compat/libcuda.so.570.124.06" \
+		"$T/root/usr/lib64/libcuda.so.1"
+	ln -s cuda-12.8 "$T/root/usr/local/cuda"
+	mkimage "$T/root" --docker "$T/image"
+	works inspect "$T/image"
+	grep -qx 'C library    musl' <<< "$output"
+	grep -qx 'CUDA compat  570.124.06' <<< "$output"
+	grep -qx 'driver       /usr/lib64/libcuda.so.1' <<< "$output"
+	works inspect --json "$T/image"
+	need python3
+	is "$(python3 -c 'import json,sys; a = json.load(sys.stdin)["abi"]
+print(a["libc"], *a["cuda_compat"], *a["drivers"])' <<< "$output")" \
+		'musl 570.124.06 /usr/lib64/libcuda.so.1'
+	works inspect "dir:$T/root"
+	grep -qx 'C library    musl' <<< "$output"
+}
+
+@test "inspect shows the version of glibc" {
+	local version
+	version=$(getconf GNU_LIBC_VERSION 2> /dev/null) || skip "no glibc here"
+	works inspect "$IMAGES/bash.tar"
+	grep -qx "C library    $version" <<< "$output"
+}
+
+@test "the C library of a known image is not looked for again" {
+	need strace
+	works "$IMAGES/bash.tar" cat /dev/null
+	strace -f -o "$T/trace" -e trace=open,openat,openat2 "$GPURUN" "$IMAGES/bash.tar" \
+		cat /dev/null
+	grep -q '"images/' "$T/trace"
+	# programs open theirs by absolute names, the store below its directories
+	if grep -E '"[^/"][^"]*(ld\.so\.cache|libc\.so|ld-linux|ld-musl|cuda)' "$T/trace"; then
+		false
+	fi
+}
+
 @test "an image that changes under its name is unpacked again" {
 	small "$T/root"
 	echo old > "$T/root/n"

@@ -101,7 +101,41 @@ static struct record sample(struct arena *a)
 	r.image.config.stop_signal = 15;
 	r.image.passwd = "root:x:0:0::/:/bin/sh\n";
 	r.image.group = "";
+	r.abi = true;
+	r.image.abi.libc = IMAGE_LIBC_GLIBC;
+	r.image.abi.glibc = UINT32_MAX;
+	r.image.abi.glibc32 = true;
+	r.image.abi.libdir = "/usr/lib64";
+	r.image.abi.ld_cache = "0:etc/ld.so.cache";
+	strv_push(a, &r.image.abi.drivers, "/usr/lib64/libcuda.so.1");
+	strv_push(a, &r.image.abi.compat, "/a");
+	strv_push(a, &r.image.abi.compat, "/b");
+	r.image.abi.compat_note = "{}";
 	return r;
+}
+
+/* What came later is not there when it is zero, as in the records of before. */
+static void test_record_later(void)
+{
+	_cleanup_arena_ struct arena *a = arena_new(0);
+	struct record r = sample(a), back;
+	size_t len, again;
+	const char *text, *second;
+
+	text = record_format(a, &r, &len);
+	is_int(record_parse(a, text, len, &back), 0, "a record with all there is");
+	ok(back.abi && back.image.abi.libc == IMAGE_LIBC_GLIBC && back.image.abi.glibc32 &&
+		   back.image.abi.glibc == UINT32_MAX && back.image.abi.compat.n == 2,
+	   "comes back");
+	memset(&r.image.abi, 0, sizeof(r.image.abi));
+	r.abi = false;
+	text = record_format(a, &r, &len);
+	ok(!memmem(text, len, "abi=", 4) && !memmem(text, len, "libc", 4), "an old one is short");
+	is_int(record_parse(a, text, len, &back), 0, "and is read");
+	ok(!back.abi && back.image.abi.libc == IMAGE_LIBC_NONE && !back.image.abi.libdir,
+	   "with nothing known");
+	second = record_format(a, &back, &again);
+	ok(again == len && memcmp(text, second, len) == 0, "and is the same again");
 }
 
 static void test_record(void)
@@ -145,6 +179,13 @@ static void test_record_values(void)
 		{ "boot=0", "boot=z", "a boot id that is none" },
 		{ "unpacked=-5", "unpacked=+5", "a number with a plus" },
 		{ "entries=3", "entries=03", "a number with a leading zero" },
+		{ "abi=1", "abi=0", "zero where it is left out" },
+		{ "libc=glibc", "libc=none", "none where it is left out" },
+		{ "libc=glibc", "libc=dietlibc", "an unknown C library" },
+		{ "glibc=4294967295", "glibc=4294967296", "a version that is too large" },
+		{ "glibc=4294967295", "glibc=0", "a version that is left out" },
+		{ "glibc32=1", "glibc32=0", "a flag that is left out" },
+		{ "libdir=", "lib=", "an unknown key among them" },
 	};
 
 	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
@@ -262,6 +303,7 @@ int main(void)
 {
 	test_names();
 	test_record();
+	test_record_later();
 	test_record_values();
 	test_listing();
 	test_seen();
