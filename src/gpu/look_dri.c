@@ -51,15 +51,6 @@ static void dri_node(struct looker *l, const struct gpu *g, const char *name)
 		  arena_printf(l->a, "/dev/dri/by-path/pci-%s-%s\t../%s", g->pci, row->link, name));
 }
 
-/* MIG devices of one GPU share what it has. */
-static bool is_repeated(const struct looker *l, size_t at)
-{
-	for (size_t i = 0; i < at; i++)
-		if (l->chosen->v[i].gpu == l->chosen->v[at].gpu)
-			return true;
-	return false;
-}
-
 static void dri_gpu(struct looker *l, const struct gpu *g)
 {
 	const char *dir = arena_printf(l->a, "/sys/bus/pci/devices/%s/drm", g->pci);
@@ -77,11 +68,20 @@ static bool can_draw(const struct gpu_choice *c)
 	return !c->mig || (c->mig->profile && strstr(c->mig->profile, "gfx"));
 }
 
+/* MIG devices of one GPU share what it has. */
+static bool was_drawn(const struct looker *l, size_t at)
+{
+	for (size_t i = 0; i < at; i++)
+		if (l->chosen->v[i].gpu == l->chosen->v[at].gpu && can_draw(&l->chosen->v[i]))
+			return true;
+	return false;
+}
+
 void look_dri(struct looker *l)
 {
 	if (!(l->o->caps & (GPU_CAP_GRAPHICS | GPU_CAP_DISPLAY)))
 		return;
 	for (size_t i = 0; i < l->chosen->n; i++)
-		if (can_draw(&l->chosen->v[i]) && !is_repeated(l, i))
+		if (can_draw(&l->chosen->v[i]) && !was_drawn(l, i))
 			dri_gpu(l, l->chosen->v[i].gpu);
 }
