@@ -325,15 +325,14 @@ static void note_programs(struct driver_scan *s)
 	}
 }
 
-/* The root itself on the host: what is found is told without it when links are followed. */
+/* What is found is told as a path on the host; the root's is taken off where links are followed. */
 static int find_root(struct driver_scan *s, struct err *e)
 {
 	s->host = "";
-	if (s->root->label[0])
-		s->host = host_path(s, s->root->fd);
+	s->host = host_path(s, s->root->fd);
 	if (!s->host)
-		return err_set(e, ENOENT, "%s: is not there any more", s->root->label);
-	if (str_eq(s->host, "/"))
+		return err_set(e, ENOENT, "/proc/self/fd: the files of the driver need it");
+	if (!s->root->label[0] || str_eq(s->host, "/"))
 		s->host = "";
 	return 0;
 }
