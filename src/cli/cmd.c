@@ -13,6 +13,7 @@
 const struct cmd *const cmds[] = {
 	&cmd_run,
 	&cmd_gpus,
+	&cmd_doctor,
 	&cmd_images,
 	&cmd_rm,
 	&cmd_prune,
@@ -24,7 +25,6 @@ const struct cmd *const cmds[] = {
 	&cmd_version,
 	&cmd_help,
 	&cmd_complete,
-	NOT_BUILT("doctor"),
 	NOT_BUILT("pull"),
 	NOT_BUILT("import"),
 	NOT_BUILT("cdi"),

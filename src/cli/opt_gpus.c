@@ -69,7 +69,7 @@ static int set_imex(const struct opt_in *in, const struct opt *o, const char *va
 static const struct opt gpus_rows[] = {
 	{ .name = "gpus",
 	  .arg = OPT_VALUE,
-	  .verbs = VERB_RUN,
+	  .verbs = VERB_RUN | VERB_DOCTOR,
 	  .metavar = "WHICH",
 	  .help = "auto, none, all, 0,1 (as nvidia-smi counts), count=N, UUID, PCI id, MIG, CDI "
 		  "name",
@@ -104,7 +104,7 @@ static const struct opt gpus_rows[] = {
 	  OPT_REQ(cuda_compat) },
 	{ .name = "driver-root",
 	  .arg = OPT_VALUE,
-	  .verbs = VERB_RUN | VERB_GPUS,
+	  .verbs = VERB_RUN | VERB_GPUS | VERB_DOCTOR,
 	  .metavar = "DIR",
 	  .help = "where the driver's libraries are, if not in /",
 	  .complete = COMPLETE_DIR,

@@ -134,7 +134,7 @@ static int set_time(const struct opt_in *in, const struct opt *o, const char *va
 
 static const struct opt verbs_rows[] = {
 	{ .name = "json",
-	  .verbs = VERB_IMAGES | VERB_PS | VERB_INSPECT | VERB_GPUS,
+	  .verbs = VERB_IMAGES | VERB_PS | VERB_INSPECT | VERB_GPUS | VERB_DOCTOR,
 	  .flags = OPTF_CLI,
 	  .help = "the answer as JSON",
 	  .set = opt_set_flag,

@@ -15,6 +15,7 @@ declare -A may=(
 	[profile]="$base profile"
 	[plan]="$base $types"
 	[run]="$base plan edits run"
+	[probe]=""
 	[cli]="$base log $types run state store"
 )
 declare -A contract=(

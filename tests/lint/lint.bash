@@ -43,11 +43,11 @@ files() {
 	fi | while read -r f; do [ -f "$f" ] && echo "$f"; done
 }
 
-# The objects of src/ as "source object" lines.
+# The objects of src/ as "source object" lines; src/probe/ is a program of its own.
 objects() {
 	local src
 	for src in ${1:-src/*/*.c}; do
-		echo "$src $BUILD/${src%.c}.o"
+		[[ $src == src/probe/* ]] || echo "$src $BUILD/${src%.c}.o"
 	done
 }
 
