@@ -60,7 +60,7 @@ static void mig_read_instance(struct arena *a, const struct sysroot *root, int m
 		return;
 	denied = mig_access(a, root, major, dir, &node, &error);
 	for (size_t i = 0; i < names.n && g->n_migs < MIG_INSTANCES_MAX; i++) {
-		struct gpu_mig m = { .gi = gi, .index = -1, .access[0] = node };
+		struct gpu_mig m = { .gi = gi, .index = -1, .access = { node } };
 		const char *own;
 
 		m.ci = mig_number(names.v[i], "ci");

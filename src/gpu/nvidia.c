@@ -28,7 +28,10 @@ static int nvidia_read_gpu(struct arena *a, const struct sysroot *root, const ch
 {
 	const char *path = arena_printf(a, NVIDIA_PROC "/gpus/%s/information", name);
 	const char *text = gpu_read(a, root, path);
-	struct gpu g = { .backend = gpu_backend_nvidia.name, .index = -1, .pci = name };
+	struct gpu g = { .backend = gpu_backend_nvidia.name,
+			 .index = -1,
+			 .pci = name,
+			 .node = { .path = "", .why = "" } };
 	struct nvidia_info info;
 	struct pci_address pci;
 
@@ -38,15 +41,18 @@ static int nvidia_read_gpu(struct arena *a, const struct sysroot *root, const ch
 	g.minor = info.minor;
 	g.uuid = info.uuid;
 	g.model = info.model ? info.model : "NVIDIA GPU";
-	if (info.excluded)
-		g.denied = "excluded (GPU Excluded: Yes)";
-	else if (g.minor < 0)
-		g.denied = arena_printf(a, "%s: no device minor", path);
-	if (g.minor >= 0)
+	if (g.minor >= 0) {
 		g.node.path = arena_printf(a, "/dev/nvidia%d", g.minor);
-	if (!g.denied)
 		g.denied = node_check(a, root, R_OK | W_OK, NVIDIA_MAJOR, g.minor, &g.node,
 				      &g.denied_errno);
+	} else {
+		g.denied = arena_printf(a, "%s: no device minor", path);
+		g.denied_errno = ENODEV;
+	}
+	if (info.excluded) {
+		g.denied = "excluded (GPU Excluded: Yes)";
+		g.denied_errno = 0;
+	}
 	*ret = g;
 	return 0;
 }
