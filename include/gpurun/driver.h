@@ -18,6 +18,7 @@
 #define GPU_DIR       "/.gpurun"
 #define GPU_LIB_DIR   GPU_DIR "/lib64"
 #define GPU_LIB32_DIR GPU_DIR "/lib32"
+#define GPU_BIN_DIR   GPU_DIR "/bin"
 
 /* Driver capabilities, as NVIDIA_DRIVER_CAPABILITIES names them. */
 enum {

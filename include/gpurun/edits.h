@@ -70,10 +70,11 @@ struct op_list {
 };
 
 /**
- * struct edits - ops and environment of one source; @env entries are "K=V"
+ * struct edits - ops and environment ("K=V") of one source
  * @files: what goes into the root's own directories; done while nothing of the host is mounted
  *	   there, so that no link of the image leads a mount point out of the root
  * @ops:   the rest: below /proc and /dev, and directories of the host
+ * @env:   LD_LIBRARY_PATH is put in front of the image's, PATH behind it, others in its place
  */
 struct edits {
 	const char *source; /* "base", "image", "gpu", "options" */

@@ -12,6 +12,7 @@
 #include <gpurun/str.h>
 
 #include "inject.h"
+#include "ldcache.h"
 
 #define COMPAT_NUMBER_MAX 1000000U
 
@@ -77,22 +78,6 @@ static unsigned int take_number(const char **s)
 	return v;
 }
 
-/* As strcmp(), number by number; a missing one is 0. */
-static int version_compare(const char *a, const char *b)
-{
-	while (*a || *b) {
-		unsigned int x = take_number(&a), y = take_number(&b);
-
-		if (x != y)
-			return x < y ? -1 : 1;
-		a += strspn(a, ".");
-		b += strspn(b, ".");
-		if ((*a && !isdigit((unsigned char)*a)) || (*b && !isdigit((unsigned char)*b)))
-			break;
-	}
-	return 0;
-}
-
 bool compat_note_lists(const char *note, unsigned int major)
 {
 	static const char blank[] = " \t\r\n";
@@ -135,7 +120,7 @@ static bool is_made_for(const char *version, const char *note, const char *drive
 	unsigned int major = take_number(&s), compat_major = take_number(&t);
 
 	if (note)
-		return compat_note_lists(note, major) && version_compare(version, driver) > 0;
+		return compat_note_lists(note, major) && ldcache_compare(version, driver) > 0;
 	return major < compat_major;
 }
 

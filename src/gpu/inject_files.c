@@ -21,20 +21,31 @@ static const uint64_t kind_attrs[] = {
 	[GPU_FILE_SOCKET] = ATTRS | MOUNT_ATTR_NOEXEC,
 };
 
-static void inject_one(struct injector *in, const struct gpu_file *f)
+static void inject_at(struct injector *in, const struct gpu_file *f, const char *dst)
 {
-	if (f->kind == GPU_FILE_LIB || !(f->caps & in->o->caps))
-		return;
-	if (f->kind == GPU_FILE_BIN && !inject_fits(in, f))
-		return;
 	inject_file(in, (struct op){
 				.kind = OP_BIND,
 				.src = f->src,
-				.dst = path_clean(in->a, f->dst),
+				.dst = dst,
 				.attrs = kind_attrs[f->kind],
 				.flags = OPF_OPTIONAL,
 				.why = in->why,
 			});
+}
+
+/* Return: was it a program that is in our own directory now? */
+static bool inject_one(struct injector *in, const struct gpu_file *f)
+{
+	if (f->kind == GPU_FILE_LIB || !(f->caps & in->o->caps))
+		return false;
+	if (f->kind == GPU_FILE_BIN && !inject_fits(in, f))
+		return false;
+	inject_at(in, f, path_clean(in->a, f->dst));
+	/* a root that cannot be written has no place for it, unless by chance */
+	if (f->kind != GPU_FILE_BIN || !in->t->frozen)
+		return false;
+	inject_at(in, f, path_join(in->a, GPU_BIN_DIR, path_base(f->dst)));
+	return true;
 }
 
 static void inject_gbm(struct injector *in)
@@ -84,12 +95,15 @@ static void inject_profile(struct injector *in)
 void inject_files(struct injector *in)
 {
 	const struct gpu_driver *driver = in->sight->driver;
+	bool programs = false;
 
 	/* data for libraries that are not there is of no use */
 	if (!driver || in->t->abi->libc != IMAGE_LIBC_GLIBC)
 		return;
 	for (size_t i = 0; i < driver->n_files; i++)
-		inject_one(in, &driver->files[i]);
+		programs |= inject_one(in, &driver->files[i]);
+	if (programs)
+		strv_push(in->a, &in->ed.env, "PATH=" GPU_BIN_DIR);
 	if (!(in->o->caps & GPU_CAP_GRAPHICS))
 		return;
 	if (in->t->abi->libdir)

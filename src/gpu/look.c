@@ -7,6 +7,7 @@
 #include <gpurun/fd.h>
 #include <gpurun/str.h>
 
+#include "ldcache.h"
 #include "look.h"
 
 #define PROC_NVIDIA  "/proc/driver/nvidia"
@@ -76,10 +77,16 @@ static int look_versions(struct looker *l, struct err *e)
 		return refuse(l,
 			      arena_printf(l->a,
 					   "the kernel module is of driver %s, the libraries%s are "
-					   "of %s: they were updated and CUDA would refuse to work",
-					   module, below, libs),
-			      "reboot, or load the new module: sudo rmmod " MODULES
-			      " && sudo modprobe nvidia",
+					   "of %s%s: CUDA would refuse to work",
+					   module, below, libs,
+					   ldcache_compare(libs, module) > 0
+						   ? " (they were updated)"
+						   : ""),
+			      ldcache_compare(libs, module) > 0
+				      ? "reboot, or load the new module: sudo rmmod " MODULES
+					" && sudo modprobe nvidia"
+				      : "install the libraries of the module's version, or say "
+					"where they are: --driver-root DIR",
 			      e);
 	l->sight.driver = l->driver;
 	return 0;

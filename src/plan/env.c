@@ -225,14 +225,20 @@ static void env_from_families(struct builder *b, struct strv *env)
 	}
 }
 
-/* A list of directories pushes nothing of the image's out, it stands in front of it. */
+/* A list of directories pushes nothing of the image's out: ours stand in front, or behind. */
 static const char *env_join_path(struct builder *b, const struct strv *env, const char *entry)
 {
-	const char *value = env_get(env, "LD_LIBRARY_PATH");
+	const char *libs = str_after(entry, "LD_LIBRARY_PATH=");
+	const char *programs = str_after(entry, "PATH=");
+	const char *value = libs       ? env_get(env, "LD_LIBRARY_PATH")
+			    : programs ? env_get(env, "PATH")
+				       : NULL;
 
-	if (!value || !*value || !str_after(entry, "LD_LIBRARY_PATH="))
-		return entry;
-	return arena_printf(b->a, "%s:%s", entry, value);
+	if (libs && value && *value)
+		return arena_printf(b->a, "LD_LIBRARY_PATH=%s:%s", libs, value);
+	if (programs)
+		return arena_printf(b->a, "PATH=%s:%s", value ? value : ENV_PATH_DEFAULT, programs);
+	return entry;
 }
 
 static void env_from_gpus(struct builder *b, struct strv *env)

@@ -255,6 +255,7 @@ static void test_files(struct inject_case *c)
 	op = file(c, "/run/nvidia-persistenced/socket");
 	ok(op && !(op->attrs & MOUNT_ATTR_RDONLY) && op->attrs & MOUNT_ATTR_NOEXEC,
 	   "a socket can be connected to");
+	ok(!file(c, GPU_BIN_DIR "/nvidia-smi") && !variable(c, "PATH"), "in its usual place only");
 	ok(!file(c, "/usr/share/glvnd/egl_vendor.d/10_nvidia.json"), "no data of graphics");
 	ok(!file(c, "/etc/nvidia/nvidia-application-profiles-rc.d/10-container.conf"),
 	   "no profile of graphics");
@@ -318,6 +319,9 @@ static void test_cache(struct inject_case *c)
 	ok(op && op->flags == (OPF_BIND_FILE | OPF_OPTIONAL), "bound over that of a frozen root");
 	ok(!file(c, "/etc/ld.so.conf.d/00-gpurun.conf"), "where no ldconfig runs");
 	ok(!variable(c, "LD_LIBRARY_PATH"), "without LD_LIBRARY_PATH");
+	ok(file(c, GPU_BIN_DIR "/nvidia-smi") && file(c, "/usr/bin/nvidia-smi"),
+	   "programs in our directory, too");
+	is_str(variable(c, "PATH"), GPU_BIN_DIR, "which is in PATH");
 	c->t.ld_cache = NULL;
 	build(c);
 	ok(!file(c, "/etc/ld.so.cache"), "a frozen root without a cache: none can be made");

@@ -132,11 +132,13 @@ static void test_versions(struct look_case *c)
 	ok(c->sight.driver, "is not compared");
 	c->set.driver_version = "550.54.14";
 	refused(c, ENOENT,
-		"the kernel module is of driver 550.54.14, the libraries are of "
-		"550.163.01",
+		"the kernel module is of driver 550.54.14, the libraries are of 550.163.01 (they "
+		"were updated)",
 		"reboot");
 	c->driver.root = "/run/nvidia/driver";
 	refused(c, ENOENT, "the libraries below /run/nvidia/driver are of 550.163.01", "reboot");
+	c->set.driver_version = "560.35.03";
+	refused(c, ENOENT, "are of 550.163.01: CUDA would refuse to work", "--driver-root");
 	c->o.explicit = false;
 	is_int(look(c), 0, "under auto no error");
 	ok(!c->sight.driver && c->warn.n == 1 && strstr(c->warn.v[0], "no GPU is used"),
