@@ -142,7 +142,8 @@ int env_apply_options(struct arena *a, const struct host *h, const struct strv *
 /**
  * env_renumber - CUDA_VISIBLE_DEVICES for inside: 0..@n-1 in the order of the host's list
  * @value: of the host
- * @narrowed: the list chose the GPUs (--gpus auto): it keeps its order, and its UUIDs
+ * @narrowed: the list chose the GPUs (--gpus auto), or picks some of those that a job may open:
+ *	      it keeps its order, its UUIDs, and a choice of fewer than @n
  */
 const char *env_renumber(struct arena *a, const char *value, size_t n, bool narrowed);
 

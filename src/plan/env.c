@@ -178,6 +178,18 @@ static size_t list_rank(const struct strv *items, int64_t v)
 	return rank;
 }
 
+/*
+ * In a job the GPUs are those that can be opened, whatever the list says, and a list that is
+ * shorter picks from the same numbers as outside: a rank that shares a node keeps its own GPU.
+ */
+static bool list_picks(const struct strv *items, size_t n)
+{
+	for (size_t i = 0; i < items->n; i++)
+		if (list_number(items->v[i]) < 0 || (uint64_t)list_number(items->v[i]) >= n)
+			return false;
+	return items->n < n;
+}
+
 const char *env_renumber(struct arena *a, const char *value, size_t n, bool narrowed)
 {
 	struct strv items = { 0 };
@@ -185,7 +197,10 @@ const char *env_renumber(struct arena *a, const char *value, size_t n, bool narr
 	bool numbers = true;
 
 	str_split(a, value, ',', &items);
-	if (narrowed && (str_after(value, "GPU-") || str_after(value, "MIG-")))
+	/* UUIDs, which stay; or "", "-1" and "NoDevFiles": none */
+	if (narrowed && list_number(items.v[0]) < 0)
+		return value;
+	if (narrowed && list_picks(&items, n))
 		return value;
 	for (size_t i = 0; i < items.n; i++) {
 		numbers &= list_number(items.v[i]) >= 0;
