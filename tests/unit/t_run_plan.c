@@ -199,6 +199,56 @@ static void test_links(void)
 	ok(strstr(e.msg, "/magic/x/file (test)") != NULL, "object and reason: %s", e.msg);
 }
 
+/* A directory of ours is where its name says, or nowhere. */
+static void test_nofollow(void)
+{
+	struct op own = { .kind = OP_TMPFS, .dst = "/own", .flags = OPF_NOFOLLOW, .size = 4096 };
+	char *lower = arena_printf(arena, "%s/lower", dir);
+	struct plan *p = plan_new("test -d /own && test ! -L /own && test -L /own/a");
+	struct err e;
+
+	add(p, own);
+	add(p, (struct op){ .kind = OP_SYMLINK, .dst = "/own/a", .data = "/etc" });
+	is_int(run(p, &e), 0, "a directory that is not there (%s)", e.msg);
+	make_link("/usr", arena_printf(arena, "%s/link", lower));
+	own.dst = "/link";
+	p = plan_new("exit 0");
+	add(p, own);
+	is_int(run(p, &e), 125, "a link of the image");
+	ok(strstr(e.msg, "/link (test): is not a directory") != NULL, "is said: %s", e.msg);
+	own.flags = 0;
+	p = plan_new("test -L /link");
+	own.dst = "/link/share";
+	add(p, own);
+	is_int(run(p, &e), 0, "others follow it (%s)", e.msg);
+}
+
+/* What is optional is left out where the root cannot be written. */
+static void test_optional(void)
+{
+	static const char bytes[] = "a\0b";
+	struct op link = { .kind = OP_SYMLINK, .dst = "/sys/x", .data = "/t", .data_len = 2 };
+	struct plan *p = plan_new("exit 0");
+	struct err e;
+
+	add(p, (struct op){ .kind = OP_SYSFS,
+			    .dst = "/sys",
+			    .attrs = MOUNT_ATTR_RDONLY,
+			    .flags = OPF_HOST });
+	add(p, link);
+	is_int(run(p, &e), 125, "a link into a read-only file system (%s)", e.msg);
+	p->container.ops.v[p->container.ops.n - 1].flags = OPF_OPTIONAL;
+	is_int(run(p, &e), 0, "an optional one (%s)", e.msg);
+	p = plan_new("test $(stat -c %s /f) = 3 && ! echo 2>/dev/null >/f && "
+		     "test \"$(tr '\\0' x </f)\" = axb");
+	add(p, (struct op){ .kind = OP_FILE,
+			    .dst = "/f",
+			    .data = bytes,
+			    .data_len = 3,
+			    .flags = OPF_BIND_FILE });
+	is_int(run(p, &e), 0, "a bound file of any bytes, read-only (%s)", e.msg);
+}
+
 static void test_ops(void)
 {
 	struct plan *p;
@@ -391,6 +441,8 @@ int main(void)
 	test_isolation();
 	test_descriptors();
 	test_links();
+	test_nofollow();
+	test_optional();
 	test_ops();
 	test_landlock();
 	test_terminal();
