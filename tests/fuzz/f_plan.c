@@ -29,8 +29,9 @@ static unsigned int pick(struct bytes *b, unsigned int below)
 /* A string: up to the next byte 0xff, or a common one. */
 static const char *text(struct bytes *b)
 {
-	static const char *const common[] = { "/",   "/proc",         "/dev/../etc", "0:0",  "ALL",
-					      "A=b", "CAP_SYS_ADMIN", "/home/alice", "root", "" };
+	static const char *const common[] = { "/",    "/proc", "/dev/../etc",   "0:0",
+					      "ALL",  "A=b",   "CAP_SYS_ADMIN", "/home/alice",
+					      "root", "",      "/.gpurun" };
 	unsigned int i = pick(b, 32);
 	size_t n = 0;
 	const char *s;
