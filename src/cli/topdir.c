@@ -2,24 +2,18 @@
 /*
  * topdir.c - read the entries of a tree's top directory in a stable order.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include <gpurun/dirents.h>
 #include <gpurun/fd.h>
 #include <gpurun/str.h>
 
 #include "topdir.h"
 
 #define TOP_ENTRIES_MAX 4096
-
-static void dir_closep(DIR **d)
-{
-	if (*d)
-		(void)closedir(*d);
-}
 
 /* "l NAME\tTARGET", or NULL for a link that cannot be read */
 static const char *link_entry(struct arena *a, int fd, const char *name)
@@ -36,7 +30,7 @@ static const char *entry(struct arena *a, int fd, const char *name)
 {
 	struct stat st;
 
-	if (str_eq(name, ".") || str_eq(name, "..") || strchr(name, '\t'))
+	if (strchr(name, '\t'))
 		return NULL;
 	if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return NULL;
@@ -55,24 +49,24 @@ static int by_name(const void *x, const void *y)
 int topdir_read(struct arena *a, const char *path, struct strv *ret)
 {
 	_cleanup_fd_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	__attribute__((cleanup(dir_closep))) DIR *d = NULL;
 	struct strv found = { 0 };
-	struct dirent *de;
+	struct dirents ents;
+	const char *name;
+	int r;
 
 	if (fd < 0)
 		return -errno;
-	d = fdopendir(fd);
-	if (!d)
-		return -errno;
-	(void)fd_take(&fd);
-	while ((de = readdir(d))) {
-		const char *line = entry(a, dirfd(d), de->d_name);
+	dirents_begin(&ents, fd);
+	while ((r = dirents_next(&ents, &name, NULL)) > 0) {
+		const char *line = entry(a, fd, name);
 
 		if (line && found.n >= TOP_ENTRIES_MAX)
 			return -E2BIG;
 		if (line)
 			strv_push(a, &found, line);
 	}
+	if (r < 0)
+		return r;
 	if (found.n)
 		qsort(found.v, found.n, sizeof(*found.v), by_name);
 	*ret = found;

@@ -24,6 +24,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include <gpurun/dirents.h>
 #include <gpurun/elf.h>
 #include <gpurun/fd.h>
 #include <gpurun/str.h>
@@ -134,32 +135,25 @@ static int newest_first(const void *a, const void *b)
 	return strverscmp(*(const char *const *)b, *(const char *const *)a);
 }
 
-static void dir_closep(DIR **d)
-{
-	if (*d)
-		closedir(*d);
-}
-
-/* The names, in an order that does not depend on the file system.  Takes @fd. */
+/* The names, in an order that does not depend on the file system. */
 static int list_names(struct arena *a, int fd, struct strv *ret)
 {
-	__attribute__((cleanup(dir_closep))) DIR *d = fdopendir(fd);
-	struct dirent *de;
+	struct dirents ents;
+	unsigned char type;
+	const char *name;
+	int r;
 
-	if (!d) {
-		int r = -errno;
-
-		(void)fd_close(fd);
-		return r;
-	}
-	while ((de = readdir(d))) {
-		if (!may_be_driver(de->d_name) ||
-		    (de->d_type != DT_REG && de->d_type != DT_LNK && de->d_type != DT_UNKNOWN))
+	dirents_begin(&ents, fd);
+	while ((r = dirents_next(&ents, &name, &type)) > 0) {
+		if (!may_be_driver(name) ||
+		    (type != DT_REG && type != DT_LNK && type != DT_UNKNOWN))
 			continue;
 		if (ret->n >= DRIVER_NAMES_MAX)
 			return -E2BIG;
-		strv_push(a, ret, arena_strdup(a, de->d_name));
+		strv_push(a, ret, arena_strdup(a, name));
 	}
+	if (r < 0)
+		return r;
 	if (ret->n)
 		qsort(ret->v, ret->n, sizeof(*ret->v), newest_first);
 	return 0;
@@ -188,7 +182,7 @@ static int scan_dir(struct driver_scan *s, const char *path, struct err *e)
 	if (fd < 0 || fstat(fd, &st) < 0)
 		r = fd < 0 ? fd : -errno;
 	else if (s->n < DRIVER_DIRS_MAX && !is_known_dir(s, &st))
-		r = list_names(s->a, fd_take(&fd), &dir.names);
+		r = list_names(s->a, fd, &dir.names);
 	else
 		return 0;
 	if (r == -E2BIG)

@@ -1,22 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Device nodes, directories and text files below a root directory. */
-#include <dirent.h>
 #include <errno.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include <gpurun/dirents.h>
 #include <gpurun/fd.h>
 #include <gpurun/str.h>
 
 #include "backend.h"
 
 #define DIR_NAMES_MAX 65536U
-
-static void dir_closep(DIR **d)
-{
-	if (*d)
-		closedir(*d);
-}
 
 char *gpu_read(struct arena *a, const struct sysroot *root, const char *path)
 {
@@ -31,23 +25,21 @@ char *gpu_read(struct arena *a, const struct sysroot *root, const char *path)
 int gpu_list_dir(struct arena *a, const struct sysroot *root, const char *path, struct strv *ret)
 {
 	_cleanup_fd_ int fd = root_open(root->fd, path, O_RDONLY | O_DIRECTORY, 0);
-	__attribute__((cleanup(dir_closep))) DIR *d = NULL;
-	struct dirent *de;
+	struct dirents ents;
+	const char *name;
+	int r;
 
 	if (fd < 0)
 		return fd;
-	d = fdopendir(fd);
-	if (!d)
-		return -errno;
-	(void)fd_take(&fd);
-	while ((de = readdir(d))) {
-		if (de->d_name[0] == '.')
+	dirents_begin(&ents, fd);
+	while ((r = dirents_next(&ents, &name, NULL)) > 0) {
+		if (name[0] == '.')
 			continue;
 		if (ret->n >= DIR_NAMES_MAX)
 			return -E2BIG;
-		strv_push(a, ret, arena_strdup(a, de->d_name));
+		strv_push(a, ret, arena_strdup(a, name));
 	}
-	return 0;
+	return r;
 }
 
 /* "rw" or "r": may a node with that word be opened for @access? */

@@ -3,41 +3,33 @@
  * list.c - the living containers of a state directory, and the removal of what dead launchers
  * left there.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include <gpurun/dirents.h>
 #include <gpurun/fd.h>
 #include <gpurun/state.h>
 #include <gpurun/str.h>
 
 #include "state_file.h"
 
-static void dir_closep(DIR **d)
-{
-	if (*d)
-		(void)closedir(*d);
-}
-
 /* The names of the records in @dirfd; what is no record is not ours to touch. */
 static int names_read(struct arena *a, int dirfd, struct strv *ret)
 {
 	_cleanup_fd_ int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	__attribute__((cleanup(dir_closep))) DIR *d = NULL;
-	struct dirent *de;
+	struct dirents ents;
+	const char *name;
+	int r = 0;
 
 	if (fd < 0)
 		return -errno;
-	d = fdopendir(fd);
-	if (!d)
-		return -errno;
-	(void)fd_take(&fd);
-	while (ret->n < STATE_FILES_MAX && (de = readdir(d)))
-		if (state_id_valid(de->d_name))
-			strv_push(a, ret, arena_strdup(a, de->d_name));
-	return 0;
+	dirents_begin(&ents, fd);
+	while (ret->n < STATE_FILES_MAX && (r = dirents_next(&ents, &name, NULL)) > 0)
+		if (state_id_valid(name))
+			strv_push(a, ret, arena_strdup(a, name));
+	return r < 0 ? r : 0;
 }
 
 /*

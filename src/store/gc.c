@@ -14,11 +14,11 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include <gpurun/dirents.h>
 #include <gpurun/fd.h>
 #include <gpurun/log.h>
 #include <gpurun/str.h>
 
-#include "dirents.h"
 #include "seen.h"
 
 static int open_dir(const struct place *p, const char *dir)

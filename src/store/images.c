@@ -10,11 +10,11 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <gpurun/dirents.h>
 #include <gpurun/fd.h>
 #include <gpurun/str.h>
 
 #include "abi.h"
-#include "dirents.h"
 #include "rename.h"
 
 #define ID_PREFIX_MIN 4

@@ -10,11 +10,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <gpurun/dirents.h>
 #include <gpurun/fd.h>
 #include <gpurun/log.h>
 #include <gpurun/str.h>
-
-#include "dirents.h"
 
 struct entries {
 	struct store_entry *v;

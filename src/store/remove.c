@@ -13,9 +13,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <gpurun/dirents.h>
 #include <gpurun/fd.h>
 
-#include "dirents.h"
 #include "rename.h"
 
 struct remover {

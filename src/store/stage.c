@@ -15,10 +15,9 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include <gpurun/dirents.h>
 #include <gpurun/fd.h>
 #include <gpurun/str.h>
-
-#include "dirents.h"
 
 #define STAGE_TRIES 16
 

@@ -13,11 +13,11 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <gpurun/dirents.h>
 #include <gpurun/fd.h>
 #include <gpurun/str.h>
 
 #include "crc.h"
-#include "dirents.h"
 #include "listing.h"
 #include "seen.h"
 #include "tree.h"

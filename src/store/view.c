@@ -15,11 +15,11 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <gpurun/dirents.h>
 #include <gpurun/fd.h>
 #include <gpurun/str.h>
 #include <gpurun/sys.h>
 
-#include "dirents.h"
 #include "tree.h"
 #include "whiteout.h"
 

@@ -10,10 +10,9 @@
 #include <stdio.h>
 
 #include <gpurun/arena.h>
+#include <gpurun/dirents.h>
 #include <gpurun/fd.h>
 #include <gpurun/sys.h>
-
-#include "dirents.h"
 
 /* Address space for the paths that wait. */
 #define WALK_ARENA ((size_t)1 << 30)

@@ -3,7 +3,7 @@
 # Includes follow the table of ARCHITECTURE.md: base, types, the modules that look, plan, run, cli.
 . "$(dirname "$0")/lint.bash"
 
-base="arena banned elf err fd json lib str sys"
+base="arena banned dirents elf err fd json lib str sys"
 types="driver edits gpu host image plan profile request"
 declare -A may=(
 	[base]="$base log"
@@ -22,7 +22,7 @@ declare -A contract=(
 	[arena]="" [err]="" [fd]="arena" [json]="arena err" [lib]="err" [log]="err" [str]="arena"
 	[sys]="" [banned]="" [elf]="arena" [edits]="arena" [gpu]="arena err" [driver]="edits gpu" [host]="arena err gpu"
 	[image]="arena err" [profile]="arena err" [request]="arena gpu" [plan]="arena edits err"
-	[run]="err plan" [state]="arena err" [store]="arena err image"
+	[dirents]="" [run]="err plan" [state]="arena err" [store]="arena err image"
 )
 
 # included FILE - "NAME" for every <gpurun/NAME.h>

@@ -2,7 +2,7 @@
 /*
  * dirents.c - getdents64.
  */
-#include "dirents.h"
+#include <gpurun/dirents.h>
 
 #include <dirent.h>
 #include <errno.h>

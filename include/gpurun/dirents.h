@@ -2,8 +2,8 @@
 /*
  * dirents.h - read a directory without opendir(3), which allocates; "." and ".." are left out.
  */
-#ifndef STORE_DIRENTS_H
-#define STORE_DIRENTS_H
+#ifndef GPURUN_DIRENTS_H
+#define GPURUN_DIRENTS_H
 
 #include <stddef.h>
 #include <stdint.h>
