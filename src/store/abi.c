@@ -5,6 +5,9 @@
  * The dynamic linker stands where the ABI of the architecture wants it, or no program that asks
  * for it would start; libc.so.6 stands beside it or in one of a few directories, and its newest
  * symbol version is the version of the library.
+ *
+ * The launcher does this, not the worker that unpacks: the layers of an image may be of several
+ * unpackings, and a worker sees its own.  What is parsed here is read in bounds.
  */
 #include "abi.h"
 
@@ -200,6 +203,14 @@ static bool is_library(const char *name)
 	return str_glob("lib*.so*", name) && !name[strspn(name, plain)];
 }
 
+/* libcuda.so.X.Y[.Z] */
+static bool is_libcuda(const char *name)
+{
+	const char *version = str_after(name, "libcuda.so.");
+
+	return version && strchr(version, '.') && !version[strspn(version, "0123456789.")];
+}
+
 static void look_note(const struct look *l, const char *path)
 {
 	_cleanup_fd_ int fd = -1;
@@ -230,7 +241,7 @@ static void look_compat(const struct look *l)
 		    view_stat(l->v, path, &st, &layer) < 0 || !S_ISREG(st.st_mode))
 			continue;
 		strv_push(l->a, &l->ret->compat, arena_printf(l->a, "/%s", path));
-		if (str_glob("libcuda.so.*.*", names.v[i])) {
+		if (is_libcuda(names.v[i])) {
 			cuda = arena_strdup(l->a, path);
 			n_cuda++;
 		}

@@ -287,6 +287,11 @@ static const struct abi_case {
 	  "none compat=/" CUDA "/compat/libcuda.so.550.2" IS_COMPAT,
 	  { COMPAT, "d usr; d usr/local; d " CUDA "; d " CUDA "/compat; f " CUDA
 		    "/compat/libcuda.so.550.2 $n" } },
+	{ "and one put aside",
+	  "none compat=/" CUDA "/compat/libcuda.so.570.1"
+	  " compat=/" CUDA "/compat/libcuda.so.570.1.old"
+	  " compat=/" CUDA "/compat/libnvidia-ptxjitcompiler.so.570.1 note",
+	  { COMPAT "; f " CUDA "/compat/libcuda.so.570.1.old x" } },
 	{ "of which one is gone above",
 	  "none" IS_COMPAT " note",
 	  { COMPAT "; f " CUDA "/compat/libcuda.so.550.2 $n",
