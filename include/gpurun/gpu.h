@@ -123,7 +123,7 @@ struct gpu_sel {
 		items; /* LIST: "0", "GPU-8a...", "0000:3b:00.0", "MIG-...", "0:1"; CDI: names */
 	unsigned int count;
 	const char *text; /* as typed */
-	bool bare_number; /* --gpus 2: docker means a count, we mean an index: one hint */
+	bool bare_number; /* --gpus 2: docker means a count, we an index: one hint (not for 0) */
 };
 
 /**

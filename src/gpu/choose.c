@@ -46,8 +46,8 @@ static int choose_missing(struct chooser *c, const struct sel_item *it, int r)
 	const char *text = c->sel->text;
 
 	if (r == -ENOTUNIQ)
-		return err_set(c->e, ENOTUNIQ, "--gpus %s: %s is the start of several UUIDs", text,
-			       it->text);
+		return err_set(c->e, ENOTUNIQ, "--gpus %s: %s is the start of several UUIDs (%s)",
+			       text, it->text, gpu_candidates(c->a, c->set, it));
 	if (r == -EAGAIN)
 		err_set(c->e, ENODEV,
 			"--gpus %s: %s %s is known to NVML only, which did not answer", text,
@@ -55,6 +55,8 @@ static int choose_missing(struct chooser *c, const struct sel_item *it, int r)
 	else
 		err_set(c->e, ENODEV, "--gpus %s: no %s %s (%s)", text, item_noun(it), it->text,
 			gpu_inventory(c->a, c->set));
+	if (c->set->n)
+		err_hint(c->e, "gpurun gpus");
 	return -ENODEV;
 }
 

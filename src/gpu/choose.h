@@ -49,6 +49,9 @@ const char *gpu_why_not(const struct gpu_choice *c, int *ret_error);
  */
 int gpu_find(const struct gpu_set *set, const struct sel_item *item, struct gpu_choice *ret);
 
+/** gpu_candidates - the UUIDs that the item is the start of, for messages */
+const char *gpu_candidates(struct arena *a, const struct gpu_set *set, const struct sel_item *item);
+
 /** gpu_inventory - what there is, and why the rest cannot be used; for messages */
 const char *gpu_inventory(struct arena *a, const struct gpu_set *set);
 

@@ -116,6 +116,25 @@ int gpu_find(const struct gpu_set *set, const struct sel_item *item, struct gpu_
 
 /* ---- what there is ---- */
 
+const char *gpu_candidates(struct arena *a, const struct gpu_set *set, const struct sel_item *item)
+{
+	const char *list = "";
+	size_t n = 0;
+
+	for (size_t i = 0; i < set->n; i++) {
+		const struct gpu *g = &set->v[i];
+
+		if (gpu_matches(g, item) && n++ < SHOWN_MAX)
+			list = arena_printf(a, "%s%s%s", list, *list ? ", " : "",
+					    g->uuid ? g->uuid : g->pci);
+		for (size_t k = 0; k < g->n_migs; k++)
+			if (mig_matches(g, &g->migs[k], item) && n++ < SHOWN_MAX)
+				list = arena_printf(a, "%s%s%s", list, *list ? ", " : "",
+						    g->migs[k].uuid ? g->migs[k].uuid : g->pci);
+	}
+	return n > SHOWN_MAX ? arena_printf(a, "%s and %zu more", list, n - SHOWN_MAX) : list;
+}
+
 /* As it can be named in --gpus, as far as that is known. */
 static const char *mig_name(struct arena *a, const struct gpu *g, const struct gpu_mig *m)
 {

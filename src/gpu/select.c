@@ -219,7 +219,7 @@ int gpu_sel_parse(struct arena *a, const char *text, struct gpu_sel *ret, struct
 		return sel_refuse(&p, text, "says of no GPU that it is wanted");
 	if (p.parts > 1)
 		return sel_refuse(&p, text, "more than one of a word, a count and a list");
-	p.sel.bare_number = sel_is_decimal(body);
+	p.sel.bare_number = sel_is_decimal(body) && body[strspn(body, "0")];
 	*ret = p.sel;
 	return 0;
 }

@@ -19,7 +19,7 @@ static const struct {
 	{ "auto", 0, GPU_SEL_AUTO, "", false },
 	{ "none", 0, GPU_SEL_NONE, "", false },
 	{ "all", 0, GPU_SEL_ALL, "", false },
-	{ "0", 0, GPU_SEL_LIST, "0", true },
+	{ "0", 0, GPU_SEL_LIST, "0", false },
 	{ "2", 0, GPU_SEL_LIST, "2", true },
 	{ "0,1", 0, GPU_SEL_LIST, "0 1", false },
 	{ "1,0", 0, GPU_SEL_LIST, "1 0", false },
@@ -443,6 +443,11 @@ static void test_words(struct arena *a)
 	ok(x.r == -ENODEV && strstr(x.e.msg, "usable: 0, 1 (with 1:0 MIG-1111-00, ") &&
 		   strstr(x.e.msg, "node missing") && strstr(x.e.msg, "3b:00.0 (/dev/nvidia5: Op"),
 	   "%s", x.e.msg);
+	ok(strstr(x.e.hint, "gpurun gpus"), "where to look");
+	x = choose(a, &five, "GPU-aaaa", NULL);
+	ok(strstr(x.e.msg, "(GPU-aaaa0000, GPU-aaaa0001)"), "%s", x.e.msg);
+	x = choose(a, &five, "MIG-11", NULL);
+	ok(strstr(x.e.msg, "(MIG-1111-00, MIG-1122-00)"), "%s", x.e.msg);
 	x = choose(a, &unasked, "7", NULL);
 	ok(strstr(x.e.msg, "MIG-GPU-cccc0003/1/0, MIG-GPU-cccc0003/2/0"), "%s", x.e.msg);
 	x = choose(a, &unasked, "auto", NULL);
