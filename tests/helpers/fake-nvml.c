@@ -19,7 +19,8 @@
  *	noise 1		prints on stdout and stderr
  *	do hang|crash|exit|spin|orphan|close|flood|nonsense	in nvmlInit()
  *
- * With -DOLD only the functions of old drivers are there.
+ * With -DOLD only the functions of old drivers are there.  With -DWITNESS="FILE" being loaded makes
+ * FILE.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -49,6 +50,16 @@ static struct {
 	char deed[32];
 } conf;
 static struct device gpus[GPUS], migs[2];
+
+#ifdef WITNESS
+static __attribute__((constructor)) void testify(void)
+{
+	FILE *f = fopen(WITNESS, "we");
+
+	if (f)
+		fclose(f);
+}
+#endif
 
 static void conf_word(const char *word, const char *value)
 {
