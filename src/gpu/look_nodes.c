@@ -178,7 +178,7 @@ static void request_gds_files(struct looker *l)
 static int request_imex(struct looker *l, struct err *e)
 {
 	static const char remedy[] =
-		"channels are made by root: NVreg_CreateImexChannel0=1, or nvidia-modprobe -i";
+		"root makes channels: channel 0 by NVreg_CreateImexChannel0=1 of the nvidia module";
 	struct strv items = { 0 };
 
 	if (str_eq(l->o->imex, "all"))
