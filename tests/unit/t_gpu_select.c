@@ -464,6 +464,13 @@ static void test_words(struct arena *a)
 	many[11] = gpus[1];
 	x = choose(a, &all_denied, "auto", NULL);
 	ok(x.warn.n == 1 && strstr(x.warn.v[0], "and 9 more"), "%s", x.warn.v[0]);
+	all_denied = (struct gpu_set){ .v = many + 8, .n = 4, .on_bus = true };
+	many[8] = many[9] = (struct gpu)DENIED_GPU;
+	many[9].denied_errno = EACCES;
+	many[10] = (struct gpu)DENIED_GPU;
+	many[10].denied_errno = 0; /* excluded */
+	x = choose(a, &all_denied, "auto", NULL);
+	ok(x.chosen.n == 1 && x.warn.n == 0, "what somebody forbade is no news beside a GPU");
 }
 
 /* ---- count=N ---- */
