@@ -322,8 +322,37 @@ static void test_versions_apart(struct arena *a)
 	d = tree_look(&t, NULL, GPU_CAP_ALL);
 	is_str(d.version, "560.35.03", "without a wish the one in ld.so.cache");
 	is_int(d.others.n, 0, "and no other place is looked at");
+	(void)remove(tree_path(&t, "/usr/lib64/libcuda.so.1"));
+	tree_link(&t, "/usr/lib64/libcuda.so.1", "/opt/driver/libcuda.so.570.1");
+	tree_lib(&t, "/opt/driver/libcuda.so.570.1", "libcuda.so.1");
+	d = tree_look(&t, "570.1", GPU_CAP_ALL);
+	is_str(d.version, "570.1", "a link past the version beside it");
+	d = tree_look(&t, "560.35.03", GPU_CAP_ALL);
+	is_int(d.others.n, 0, "which is not followed when that is the right one");
 	tree_free(&t);
 }
+
+#if defined(__x86_64__)
+/* ld.so.cache knows where 32-bit libraries are, too. */
+static void test_cached32(struct arena *a)
+{
+	struct gpu_driver d;
+	struct tree t;
+
+	tree_new(&t, a);
+	tree_lib(&t, "/usr/lib64/libcuda.so." V, "libcuda.so.1");
+	tree_link(&t, "/usr/lib64/libcuda.so.1", "libcuda.so." V);
+	tree_lib32(&t, "/opt/driver32/libcuda.so." V, "libcuda.so.1");
+	tree_lib32(&t, "/usr/lib32/libnvidia-ml.so." V, "libnvidia-ml.so.1");
+	tree_cache(&t, EM_X86_64, "/usr/lib64/libcuda.so.1");
+	tree_cache(&t, EM_386, "/opt/driver32/libcuda.so.1");
+	d = tree_look(&t, V, GPU_CAP_ALL);
+	is_file(&t, &d, 32, "libcuda.so." V, "/opt/driver32/libcuda.so." V,
+		"libcuda.so.1 libcuda.so");
+	is_int(d.n_files, 2, "and nothing where ld.so would not look");
+	tree_free(&t);
+}
+#endif
 
 /* ---- broken roots --------------------------------------------------------------------- */
 
@@ -388,7 +417,7 @@ static void test_strange(struct arena *a)
 	tree_free(&t);
 }
 
-/* A 32-bit library where 64-bit ones are looked for, and the other way round. */
+/* Libraries of the wrong class where others are looked for. */
 static void test_class(struct arena *a)
 {
 	struct gpu_driver d;
@@ -396,12 +425,37 @@ static void test_class(struct arena *a)
 
 	tree_new(&t, a);
 	tree_lib32(&t, LIBS "/libcuda.so.560.1", "libcuda.so.1");
-	tree_lib(&t, "/usr/lib64/libcuda.so." V, "libcuda.so.1");
-	tree_lib(&t, "/usr/lib32/libnvidia-ml.so." V, "libnvidia-ml.so.1");
+	tree_elf(&t, LIBS "/libcuda.so.570.1",
+		 (struct elf_stub){ 32, STUB_MACHINE, "libcuda.so.1", NULL, NULL }); /* x32 */
+	tree_lib(&t, "/usr/lib64/libnvidia-ml.so." V, "libnvidia-ml.so.1");
+	tree_lib32(&t, "/usr/lib32/libcuda.so." V, "libcuda.so.1");
+	tree_lib(&t, "/usr/lib32/libnvidia-cfg.so." V, "libnvidia-cfg.so.1");
 	d = tree_look(&t, NULL, GPU_CAP_ALL);
-	is_str(d.version, V, "a 32-bit libcuda alone is no version");
+	is_str(d.version, V, "a libcuda of another class alone is no version");
 	is_int(d.others.n, 0, "nor another one");
-	is_str(d.libcuda, arena_printf(a, "%s/usr/lib64/libcuda.so." V, t.path), "libcuda");
+	ok(d.libnvidia_ml && !d.libcuda, "nor is it what a child of ours could load");
+	tree_free(&t);
+}
+
+/* Two directories have the same library: the first is taken, whether it has a soname or not. */
+static void test_twice(struct arena *a)
+{
+	struct gpu_driver d;
+	struct tree t;
+
+	tree_new(&t, a);
+	tree_link(&t, LIBS "/libcuda.so.1", "/opt/driver/libcuda.so.1");
+	tree_link(&t, "/opt/driver/libcuda.so.1", "libcuda.so." V);
+	tree_lib(&t, "/opt/driver/libcuda.so." V, "libcuda.so.1");
+	tree_lib(&t, LIBS "/libnvidia-tls.so." V, NULL);
+	tree_lib(&t, "/opt/driver/libnvidia-tls.so." V, NULL);
+	tree_lib(&t, LIBS "/libnvidia-egl-gbm.so.1.1.1", "libnvidia-egl-gbm.so.1");
+	tree_lib(&t, "/opt/driver/libnvidia-egl-gbm.so.1.1.2", "libnvidia-egl-gbm.so.1");
+	d = tree_look(&t, V, GPU_CAP_ALL);
+	is_int(d.n_files, 3, "three libraries");
+	is_file(&t, &d, 64, "libnvidia-tls.so." V, LIBS "/libnvidia-tls.so." V, "");
+	is_file(&t, &d, 64, "libnvidia-egl-gbm.so.1.1.1", LIBS "/libnvidia-egl-gbm.so.1.1.1",
+		"libnvidia-egl-gbm.so.1");
 	tree_free(&t);
 }
 
@@ -477,9 +531,13 @@ int main(void)
 	test_places(a);
 	test_versions(a);
 	test_versions_apart(a);
+#if defined(__x86_64__)
+	test_cached32(a);
+#endif
 	test_nothing(a);
 	test_strange(a);
 	test_class(a);
+	test_twice(a);
 	test_escape(a);
 	test_failures(a);
 	return done_testing();
