@@ -10,7 +10,7 @@ seccomp\.h|src/profile/compile\.c
 archive(_entry)?\.h|src/(image|store)/[a-z_]*\.c
 (zlib|bzlib|lzma|zstd)\.h|src/(image/codecs|store/crc)\.c
 openssl/.*\.h|src/image/sha256\.c
-yaml\.h|src/gpu/cdi\.c
+yaml\.h|src/gpu/yaml\.c
 libmount/.*\.h|src/host/mountinfo\.c
 '
 # headers of libc and of the kernel
