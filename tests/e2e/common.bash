@@ -94,9 +94,14 @@ fails() {
 	one_message
 }
 
-# One message and at most one hint; how a first unpack went does not count.
+# Drop from $stderr how a first unpack went.
+forget_unpacking() {
+	stderr=$(grep -vE '^gpurun: (unpacking .* into |.*: layer [0-9]+ of [0-9]+ unpacked|.*: [0-9.]+ [KMG]?i?B in [0-9]+ entries)' <<< "$stderr") || true
+}
+
+# One message and at most one hint.
 one_message() {
-	stderr=$(grep -vE '^gpurun: (unpacking .* into |.*: layer [0-9]+ of [0-9]+ unpacked|.*: [0-9.]+ [KMG]?i?B in [0-9]+ entries)' <<< "$stderr")
+	forget_unpacking
 	[ "$(grep -c '^gpurun: ' <<< "$stderr")" = 1 ]
 	[ "$(grep -c '^hint: ' <<< "$stderr")" -le 1 ]
 	[ "$(grep -vc -e '^gpurun: ' -e '^hint: ' <<< "$stderr")" = 0 ]
@@ -193,8 +198,15 @@ mark_processes() {
 }
 
 # find_marked - into LEFT: the processes of this test but for this shell and those above it.
-# No subshell and no other program: they would find themselves.
+# No subshell and no other program: they would find themselves.  bats has a DEBUG trap, which takes
+# longer than each of these many commands: functions do not inherit it without functrace.
 find_marked() {
+	local -
+	set +o functrace
+	look_for_mark
+}
+
+look_for_mark() {
 	local f pid v key above=" $BASHPID " p=$BASHPID
 	while [ "$p" -gt 1 ]; do
 		while read -r key v; do [ "$key" != PPid: ] || p=$v; done < "/proc/$p/status"

@@ -3,29 +3,14 @@
 # --gpus on a machine that looks as if it had three GPUs.  The errors of open tell the cases
 # apart: ENXIO the node is there and may be opened (no driver is behind it), ENOENT it is not.
 load common
+load gpu
 
-test_setup() {
-	need_root
-	unshare --mount true || cannot "no mount namespaces"
-	mkdir -p -m 700 "$T/user"/{run,store,home}
-	chown -R 20001 "$T/user"
+test_setup_file() {
+	stub_driver
 }
 
-# on OPTION... -- WORD... - hello-gpu's verdict on the nodes, as root and as an ordinary user
-# must be the same; machine options before the "--"
-on() {
-	local machine=()
-	while [ "$1" != -- ]; do
-		machine+=("$1")
-		shift
-	done
-	shift
-	try_command bash "$HELPERS/machine.sh" "${machine[@]}" -- "$GPURUN" "$@"
-	local first="$status $output"
-	try_command env XDG_RUNTIME_DIR="$T/user/run" HOME="$T/user/home" \
-		GPURUN_STORE="$T/user/store" XDG_CONFIG_HOME="$T/user/home" \
-		bash "$HELPERS/machine.sh" "${machine[@]}" -u 20001 -- "$GPURUN" -q "$@"
-	is "$status $output" "$first" || { echo "$stderr"; return 1; }
+test_setup() {
+	need_machine
 }
 
 nodes() {
@@ -83,7 +68,7 @@ nodes() {
 }
 
 @test "an index or a prefix that names none, or two" {
-	on -- --gpus 3 "$BUSYBOX" true
+	on -- --gpus device=3 "$BUSYBOX" true
 	is "$status" 125
 	one_message
 	says '3'
@@ -97,31 +82,36 @@ nodes() {
 }
 
 @test "nodes that the user may not open are not chosen, and it is said why" {
-	as_user() {
-		try_command env XDG_RUNTIME_DIR="$T/user/run" HOME="$T/user/home" \
-			GPURUN_STORE="$T/user/store" XDG_CONFIG_HOME="$T/user/home" \
-			bash "$HELPERS/machine.sh" -m 600 -u 20001 -- "$GPURUN" "$@"
-	}
-	as_user -q "$BUSYBOX" true
-	as_user --gpus 0 "$BUSYBOX" true
+	on_user -m 600 -- --gpus device=0 "$BUSYBOX" true
 	is "$status" 125
 	one_message
 	has "$stderr" '[Pp]ermission'
-	as_user "$BUSYBOX" hello-gpu /dev/nvidia0
+	on_user -m 600 -- "$BUSYBOX" hello-gpu /dev/nvidia0
 	is "$status" 0
 	is "$output" '/dev/nvidia0 ENOENT'
 	[ -n "$stderr" ]
 }
 
-@test "a device cgroup that says no: EPERM is seen, and the index moves on" {
-	local group=/sys/fs/cgroup/devices/gpurun-test-$$
-	mkdir "$group" 2> /dev/null || cannot "no device controller that can be written"
-	echo 'c 195:2 rwm' > "$group/devices.deny"
-	try_command bash "$HELPERS/machine.sh" -- bash -c 'echo $BASHPID > "$0/cgroup.procs"; exec "$@"' "$group" \
-		"$GPURUN" --gpus 0 "$BUSYBOX" hello-gpu /dev/nvidia0 /dev/nvidia1 /dev/nvidia2
-	rmdir "$group"
-	is "$status" 0
-	is "$output" $'/dev/nvidia0 ENOENT\n/dev/nvidia1 ENXIO\n/dev/nvidia2 ENOENT'
+# A group of the controller "devices" (v1), or one with a BPF program (v2).
+@test "a device cgroup that says no: the index moves on, a name is an error" {
+	local v tested=
+	for v in v1 v2; do
+		denied() {
+			try_command machine -- bash "$HELPERS/deny-devices.sh" $v 195:2 -- "$GPURUN" "$@"
+			forget_unpacking
+		}
+		denied --gpus device=0 "$BUSYBOX" hello-gpu /dev/nvidia0 /dev/nvidia1 /dev/nvidia2
+		[ "$status" != 77 ] || { echo "# $v: $stderr" >&3; continue; }
+		tested=1
+		is "$status $output" $'0 /dev/nvidia0 ENOENT\n/dev/nvidia1 ENXIO\n/dev/nvidia2 ENOENT'
+		denied --gpus all "$BUSYBOX" hello-gpu /dev/nvidia0 /dev/nvidia1 /dev/nvidia2
+		is "$status $output" $'0 /dev/nvidia0 ENXIO\n/dev/nvidia1 ENXIO\n/dev/nvidia2 ENOENT'
+		denied --gpus 0000:3b:00.0 "$BUSYBOX" true
+		is "$status" 125
+		one_message
+		says '0000:3b:00\.0' 'cgroup'
+	done
+	[ -n "$tested" ] || cannot "no device cgroup can be made"
 }
 
 @test "no GPU: auto is silent, an index is an error" {
@@ -131,7 +121,7 @@ nodes() {
 }
 
 @test "the chosen GPUs are in the plan, with the reason" {
-	try_command bash "$HELPERS/machine.sh" -- "$GPURUN" --dry-run --gpus 1 "$BUSYBOX" true
+	try_command machine -- "$GPURUN" --dry-run --gpus 1 "$BUSYBOX" true
 	is "$status" 0
 	has "$output" '/dev/nvidia1'
 	has "$output" '--gpus 1'

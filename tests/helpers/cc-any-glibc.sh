@@ -25,7 +25,6 @@ library() {
 			-Wl,--version-script="$dir/versions" -x c - -o "$dir/$soname"
 }
 library libdl.so.2 dlopen dlsym dlerror
-library libc.so.6 __libc_start_main exit printf puts fopen fgets fclose strcmp strstr strrchr strtol \
-	open close access
+library libc.so.6 __libc_start_main printf puts putchar fopen fgets fclose strcmp strstr strtoul
 ${CC:-cc} -std=gnu17 -O1 -Wall -fno-builtin -fno-stack-protector -U_FORTIFY_SOURCE -nodefaultlibs \
 	-o "$out" "$@" -L"$dir" -Wl,--no-as-needed -l:libdl.so.2 -l:libc.so.6

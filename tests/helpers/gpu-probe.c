@@ -9,8 +9,11 @@
  *
  * Made by cc-any-glibc.sh: only functions that are named there.
  */
+#define _GNU_SOURCE
 #include <dlfcn.h>
+#include <link.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void *load(const char *name)
@@ -73,26 +76,15 @@ static void probe_nvml(void)
 		printf("nvmlInit %d\n", call(h, "nvmlInit_v2"));
 }
 
-/* The file behind a name: its line in the list of mappings is one that was not there before. */
+/* The file behind a name: the first mapping of a library begins at its load address. */
 static void probe_file(const char *name)
 {
-	char line[4096], stem[256];
-	size_t n = 0;
-	void *h = load(name);
-	FILE *f;
+	struct link_map *map = load(name);
+	char line[4096];
+	FILE *f = map ? fopen("/proc/self/maps", "r") : NULL;
 
-	if (!h)
-		return;
-	while (name[n] && n < sizeof(stem) - 1) {
-		stem[n] = name[n];
-		n++;
-		if (n > 3 && stem[n - 3] == '.' && stem[n - 2] == 's' && stem[n - 1] == 'o')
-			break;
-	}
-	stem[n] = 0;
-	f = fopen("/proc/self/maps", "r");
 	while (f && fgets(line, sizeof(line), f))
-		if (strstr(line, stem)) {
+		if (strtoul(line, NULL, 16) == map->l_addr) {
 			char *path = strstr(line, "/");
 
 			printf("%s %s", name, path ? path : line);
