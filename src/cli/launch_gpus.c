@@ -160,6 +160,23 @@ static int look_choice(struct launch *l, struct strv *warnings, struct err *e)
 	return r;
 }
 
+/* What comes with GPUs and was asked for by name must not be left out in silence. */
+static void warn_requests(const struct launch *l)
+{
+	const struct request *q = l->q;
+	const struct {
+		bool asked;
+		const char *option;
+	} rows[] = {
+		{ q->mps, "--mps" },     { q->gds, "--gds" },           { q->gdrcopy, "--gdrcopy" },
+		{ q->mofed, "--mofed" }, { q->nvswitch, "--nvswitch" }, { q->imex, "--imex" },
+	};
+
+	for (size_t i = 0; !l->chosen.n && i < ELEMENTS(rows); i++)
+		if (rows[i].asked)
+			log_warn("%s: left out, because no GPU is used", rows[i].option);
+}
+
 int launch_choose_gpus(struct launch *l, struct err *e)
 {
 	const struct gpu_visible visible = {
@@ -185,6 +202,7 @@ int launch_choose_gpus(struct launch *l, struct err *e)
 	if (r < 0)
 		return r;
 	say_warnings(&warnings);
+	warn_requests(l);
 	if (note)
 		log_note("%s", note);
 	name_gpus(l);
