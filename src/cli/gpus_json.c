@@ -41,21 +41,21 @@ static void add_users(struct jsonw *j, const struct gpu_nvml *n)
 	jsonw_end_array(j);
 }
 
-/* The GPUs at the other ends of NVLinks, by PCI address: not each of them has an index. */
-static void add_links(struct jsonw *j, const struct gpus *v, const struct gpu_nvml *n)
+/* The indexes of the GPUs that NVLinks lead to. */
+static void add_links(struct jsonw *j, const struct gpu_nvml *n)
 {
 	if (!n->known) {
 		jsonw_str(j, "nvlinks", NULL);
 		return;
 	}
 	jsonw_begin_array(j, "nvlinks");
-	for (size_t i = 0; i < v->set->n && i < 64; i++)
+	for (int i = 0; i < 64; i++)
 		if (n->links >> i & 1)
-			jsonw_str(j, NULL, v->set->v[i].pci);
+			jsonw_int(j, NULL, i);
 	jsonw_end_array(j);
 }
 
-static void add_nvml(struct jsonw *j, const struct gpus *v, const struct gpu_nvml *n)
+static void add_nvml(struct jsonw *j, const struct gpu_nvml *n)
 {
 	const bool has_memory = n->known && n->memory_total;
 
@@ -66,7 +66,7 @@ static void add_nvml(struct jsonw *j, const struct gpus *v, const struct gpu_nvm
 	add_number(j, "memory_used", has_memory ? (int64_t)n->memory_used : -1);
 	add_number(j, "utilization", n->known ? n->utilization : -1);
 	add_users(j, n);
-	add_links(j, v, n);
+	add_links(j, n);
 }
 
 static void add_mig(struct jsonw *j, const struct gpus *v, const struct gpu *g,
@@ -97,7 +97,7 @@ static void add_gpu(struct jsonw *j, const struct gpus *v, const struct gpu *g)
 	jsonw_bool(j, "accessible", !g->denied);
 	jsonw_str(j, "reason", g->denied);
 	jsonw_bool(j, "auto", gpus_is_automatic(v, g, NULL));
-	add_nvml(j, v, &g->nvml);
+	add_nvml(j, &g->nvml);
 	add_flag(j, "mig_mode", g->nvml.known || g->n_migs, g->nvml.mig_mode || g->n_migs);
 	jsonw_begin_array(j, "mig");
 	for (size_t i = 0; i < g->n_migs; i++)

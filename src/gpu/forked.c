@@ -255,7 +255,8 @@ ssize_t forked_run(const struct forked *f, void *answer, size_t max, int *ret_si
 	*ret_signal = 0;
 	if (pipe2(pair, O_CLOEXEC | O_NONBLOCK) < 0)
 		return -errno;
-	w.in = in = pair[0];
+	in = pair[0];
+	w.in = in;
 	/* only our end does not block */
 	r = fcntl(pair[1], F_SETFL, 0) < 0 ? -errno : 0;
 	w.pid = r < 0 ? r : fork_child(f, pair[1]);
@@ -263,7 +264,8 @@ ssize_t forked_run(const struct forked *f, void *answer, size_t max, int *ret_si
 	if (w.pid < 0)
 		return w.pid;
 	w.deadline = now_ms() + (int64_t)f->seconds * 1000;
-	w.pidfd = pidfd = sys_pidfd_open(w.pid);
+	pidfd = sys_pidfd_open(w.pid);
+	w.pidfd = pidfd;
 	r = pidfd < 0 ? pidfd : watch_child(&w);
 	if (watch_reap(&w, &status) < 0 || r < 0)
 		return r < 0 ? r : -ETIMEDOUT;

@@ -183,19 +183,21 @@ static const char *load_reason(const char *path)
 	return rest && str_after(rest, ": ") ? rest + 2 : text;
 }
 
-/* The functions, by name; NULL, or the one that is missing and required. */
-static const char *load_functions(void *library, struct nvml_api *api)
+/* The functions, by name; false: one that is required is missing. */
+static bool load_functions(void *library, struct nvml_api *api, const char **ret_missing)
 {
 	for (size_t i = 0; i < ELEMENTS(functions); i++) {
 		void *f = NULL;
 
 		for (size_t n = 0; n < NAMES_MAX && functions[i].names[n] && !f; n++)
 			f = dlsym(library, functions[i].names[n]);
-		if (!f && functions[i].required)
-			return functions[i].names[0];
+		if (!f && functions[i].required) {
+			*ret_missing = functions[i].names[0];
+			return false;
+		}
 		memcpy((char *)api + functions[i].offset, &f, sizeof(f));
 	}
-	return NULL;
+	return true;
 }
 
 /* ---- processes --------------------------------------------------------------------------- */
@@ -296,7 +298,7 @@ static void read_profile(const struct asker *k, nvml_dev d, uint64_t total, char
 		profile_from_attributes(k, d, total, ret, size);
 }
 
-static void send_migs(struct asker *k, nvml_dev parent, uint64_t total, bool with_users)
+static void send_migs(struct asker *k, nvml_dev parent, uint64_t total, bool ask_users)
 {
 	const struct nvml_api *api = &k->api;
 	unsigned int max = 0;
@@ -320,7 +322,7 @@ static void send_migs(struct asker *k, nvml_dev parent, uint64_t total, bool wit
 			r.u.mig.uuid[0] = '\0';
 		read_profile(k, d, total, r.u.mig.profile, sizeof(r.u.mig.profile));
 		send_record(k, &r);
-		if (with_users)
+		if (ask_users)
 			(void)send_users(k, d);
 	}
 }
@@ -399,7 +401,7 @@ static int send_gpu(struct asker *k, unsigned int index)
 	struct nvml_pci pci = { .domain = 0 };
 	nvml_dev d = NULL;
 	size_t n = 0;
-	bool with_users;
+	bool told;
 	int r = k->api.by_index(index, &d);
 
 	if (r == NVML_OK)
@@ -415,9 +417,9 @@ static int send_gpu(struct asker *k, unsigned int index)
 		send_record(k, &link);
 	}
 	/* in MIG mode the whole GPU is an administrator's view: others ask each device */
-	with_users = send_users(k, d);
+	told = send_users(k, d);
 	if (gpu.u.gpu.mig)
-		send_migs(k, d, gpu.u.gpu.memory_total, !with_users);
+		send_migs(k, d, gpu.u.gpu.memory_total, !told);
 	return NVML_OK;
 }
 
@@ -425,11 +427,12 @@ static int send_gpu(struct asker *k, unsigned int index)
 static void send_all(struct asker *k)
 {
 	const struct nvml_record end = { .kind = NVML_END };
+	const struct nvml_api *api = &k->api;
 	unsigned int count = 0, answered = 0;
-	int first = NVML_OK, r = k->api.init();
+	int first = NVML_OK, r = api->init();
 
 	if (r == NVML_OK)
-		r = k->api.count(&count);
+		r = api->count(&count);
 	if (r != NVML_OK) {
 		send_failed(k, r, NULL);
 		return;
@@ -444,8 +447,8 @@ static void send_all(struct asker *k)
 		send_failed(k, first, NULL);
 	else
 		send_record(k, &end);
-	if (k->api.shutdown)
-		(void)k->api.shutdown();
+	if (api->shutdown)
+		(void)api->shutdown();
 }
 
 void nvml_ask(const void *arg, int out)
@@ -456,16 +459,15 @@ void nvml_ask(const void *arg, int out)
 		.processes_1 = ARENA_ARRAY(a, struct nvml_process_1, USERS_OF_GPU_MAX),
 		.processes_2 = ARENA_ARRAY(a, struct nvml_process_2, USERS_OF_GPU_MAX),
 	};
-	const char *path = arg, *missing;
+	const char *path = arg, *missing = NULL;
 	void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 
 	if (!library) {
 		send_failed(&k, 0, load_reason(path));
 		return;
 	}
-	missing = load_functions(library, &k.api);
-	if (missing)
-		send_failed(&k, NVML_NO_FUNCTION, missing);
-	else
+	if (load_functions(library, &k.api, &missing))
 		send_all(&k);
+	else
+		send_failed(&k, NVML_NO_FUNCTION, missing);
 }

@@ -14,6 +14,7 @@
 #include "nvml.h"
 
 #define MIG_INSTANCE_MAX 255 /* as mig.c takes them */
+#define CC_MAX           99
 
 /* enum nvmlBrandType_t, as NVIDIA_REQUIRE_* spells it */
 static const char *const brands[] = {
@@ -29,25 +30,25 @@ struct taking {
 	size_t n;
 	struct gpu *now;    /* whom the next records belong to; NULL: a GPU that is not ours */
 	bool begun;         /* there was a GPU, ours or not */
-	uint64_t on_switch; /* bit N: GPU N is on the NVLink switch */
+	uint64_t on_switch; /* links of those that are on the NVLink switch */
 	unsigned int migs;  /* of this GPU so far */
 	unsigned int gpus;
 };
 
-/* A text of visible ASCII (spaces where @spaces), ended inside of its array. */
-static bool text_is_clean(const char *s, size_t size, bool spaces)
+/* A text of visible ASCII without spaces, ended inside of its array. */
+static bool text_is_clean(const char *s, size_t size)
 {
 	const char *end = memchr(s, '\0', size);
 
 	for (; end && s < end; s++)
-		if (*s < 0x20 + !spaces || *s > 0x7e)
+		if (*s <= 0x20 || *s > 0x7e)
 			return false;
 	return end;
 }
 
 static bool uuid_is_sane(const char *s, size_t size, const char *prefix)
 {
-	return text_is_clean(s, size, false) && (!*s || str_after(s, prefix));
+	return text_is_clean(s, size) && (!*s || str_after(s, prefix));
 }
 
 /* ---- which GPU ------------------------------------------------------------------------- */
@@ -60,7 +61,7 @@ static bool is_at(const struct gpu *g, const struct nvml_address *at)
 	       p.slot == at->slot;
 }
 
-/* NVML does not tell the function: a GPU is the first of its device. */
+/* NVML does not tell the function of the device: the first one, where there are several. */
 static struct gpu *find_at(const struct taking *t, const struct nvml_address *at)
 {
 	for (size_t i = 0; i < t->n; i++)
@@ -69,40 +70,38 @@ static struct gpu *find_at(const struct taking *t, const struct nvml_address *at
 	return NULL;
 }
 
-static struct gpu *find_minor(const struct taking *t, int minor)
+/* By address and minor; else by address, else by minor. */
+static struct gpu *find_gpu(const struct taking *t, const struct nvml_address *at, int minor)
 {
-	for (size_t i = 0; i < t->n; i++)
-		if (minor >= 0 && t->v[i].minor == minor)
+	struct gpu *found = NULL;
+
+	for (size_t i = 0; minor >= 0 && i < t->n; i++) {
+		if (t->v[i].minor != minor)
+			continue;
+		if (is_at(&t->v[i], at))
 			return &t->v[i];
-	return NULL;
+		if (!found)
+			found = &t->v[i];
+	}
+	return find_at(t, at) ? find_at(t, at) : found;
+}
+
+/* In gpu_nvml.links: GPUs that cannot be used have no index, and there is room for 64. */
+static uint64_t link_bit(const struct gpu *g)
+{
+	return g->index >= 0 && g->index < 64 ? 1ULL << g->index : 0;
 }
 
 /* ---- the records ----------------------------------------------------------------------- */
 
-static int take_gpu(struct taking *t, const struct nvml_record *r)
+/* What cannot be is unknown. */
+static void take_figures(struct gpu_nvml *n, const struct nvml_record *r)
 {
-	const char *uuid = r->u.gpu.uuid;
-	struct gpu_nvml *n;
-
-	if (++t->gpus > NVML_GPUS_MAX || !uuid_is_sane(uuid, sizeof(r->u.gpu.uuid), "GPU-"))
-		return -EBADMSG;
-	t->begun = true;
-	t->migs = 0;
-	t->now = find_at(t, &r->u.gpu.pci);
-	if (!t->now)
-		t->now = find_minor(t, r->u.gpu.minor);
-	if (!t->now)
-		return 0;
-	if (t->now->nvml.known) /* one GPU twice */
-		return -EBADMSG;
-	n = &t->now->nvml;
 	*n = (struct gpu_nvml){ .known = true, .utilization = -1, .mig_mode = r->u.gpu.mig == 1 };
-	if (!t->now->uuid && *uuid)
-		t->now->uuid = arena_strdup(t->a, uuid);
 	if (r->u.gpu.brand < ELEMENTS(brands))
 		n->brand = brands[r->u.gpu.brand];
-	if (r->u.gpu.cc_major > 0 && r->u.gpu.cc_major < 100 && r->u.gpu.cc_minor >= 0 &&
-	    r->u.gpu.cc_minor < 100) {
+	if (r->u.gpu.cc_major > 0 && r->u.gpu.cc_major <= CC_MAX && r->u.gpu.cc_minor >= 0 &&
+	    r->u.gpu.cc_minor <= CC_MAX) {
 		n->cc_major = r->u.gpu.cc_major;
 		n->cc_minor = r->u.gpu.cc_minor;
 	}
@@ -112,8 +111,27 @@ static int take_gpu(struct taking *t, const struct nvml_record *r)
 		n->memory_total = r->u.gpu.memory_total;
 		n->memory_used = r->u.gpu.memory_used;
 	}
-	if (r->u.gpu.to_switch == 1 && t->now - t->v < 64)
-		t->on_switch |= 1ULL << (t->now - t->v);
+}
+
+static int take_gpu(struct taking *t, const struct nvml_record *r)
+{
+	const char *uuid = r->u.gpu.uuid;
+	struct gpu *g = find_gpu(t, &r->u.gpu.pci, r->u.gpu.minor);
+
+	if (++t->gpus > NVML_GPUS_MAX || !uuid_is_sane(uuid, sizeof(r->u.gpu.uuid), "GPU-"))
+		return -EBADMSG;
+	if (g && g->nvml.known) /* one GPU twice */
+		return -EBADMSG;
+	t->begun = true;
+	t->migs = 0;
+	t->now = g;
+	if (!g)
+		return 0;
+	take_figures(&g->nvml, r);
+	if (!g->uuid && *uuid)
+		g->uuid = arena_strdup(t->a, uuid);
+	if (r->u.gpu.to_switch == 1)
+		t->on_switch |= link_bit(g);
 	return 0;
 }
 
@@ -138,8 +156,8 @@ static int take_link(struct taking *t, const struct nvml_record *r)
 
 	if (!t->begun)
 		return -EBADMSG;
-	if (t->now && other && other != t->now && other - t->v < 64)
-		t->now->nvml.links |= 1ULL << (other - t->v);
+	if (t->now && other && other != t->now)
+		t->now->nvml.links |= link_bit(other);
 	return 0;
 }
 
@@ -177,7 +195,7 @@ static int take_mig(struct taking *t, const struct nvml_record *r)
 	    r->u.mig.gi > MIG_INSTANCE_MAX || r->u.mig.ci > MIG_INSTANCE_MAX ||
 	    r->u.mig.index < 0 || r->u.mig.index >= (int)NVML_MIGS_MAX ||
 	    !uuid_is_sane(r->u.mig.uuid, sizeof(r->u.mig.uuid), "MIG-") ||
-	    !text_is_clean(r->u.mig.profile, sizeof(r->u.mig.profile), false))
+	    !text_is_clean(r->u.mig.profile, sizeof(r->u.mig.profile)))
 		return -EBADMSG;
 	if (!t->now)
 		return 0;
@@ -247,7 +265,7 @@ static void finish(struct taking *t)
 {
 	for (size_t i = 0; i < t->n; i++) {
 		struct gpu *g = &t->v[i];
-		uint64_t self = i < 64 ? 1ULL << i : 0;
+		uint64_t self = link_bit(g);
 
 		sort_users(&g->nvml);
 		if (g->n_migs)

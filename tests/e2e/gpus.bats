@@ -150,7 +150,7 @@ user 1'
 	machine 'mig 0
 links 1
 user 1' --json
-	is "$(json 'v["nvml"], v["gpus"][0]["nvlinks"]')" "True ['0000:5b:00.0']"
+	is "$(json 'v["nvml"], v["gpus"][0]["nvlinks"]')" 'True [1]'
 	with=$(json 'sorted(v), sorted(v["gpus"][0]), sorted(v["gpus"][0]["mig"][0])')
 	MACHINE=-M machine 'init 9' --json
 	is "$(json 'v["nvml"]')" False

@@ -36,9 +36,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	_cleanup_arena_ struct arena *a = arena_new(0);
 	struct gpu_mig mig = { .gi = 1, .index = -1 };
 	struct gpu v[] = {
-		{ .pci = "0000:3b:00.0", .minor = 1, .migs = &mig, .n_migs = 1, .cap_migs = 1 },
-		{ .pci = "0000:5b:00.0", .minor = 0 },
-		{ .pci = "nonsense", .minor = -1 },
+		{ .index = 0,
+		  .pci = "0000:3b:00.0",
+		  .minor = 1,
+		  .migs = &mig,
+		  .n_migs = 1,
+		  .cap_migs = 1 },
+		{ .index = 1, .pci = "0000:5b:00.0", .minor = 0 },
+		{ .index = -1, .pci = "nonsense", .minor = -1 },
 	};
 	struct gpu_set set = { .v = v, .n = 3, .cap = 3 };
 	struct nvml_record failed;

@@ -126,6 +126,13 @@ static void test_figures(struct arena *a, const struct fake *f)
 	configure(f->conf, "links 2\n");
 	is_int(look(a, f->lib, &set, &e), 0, "asked again");
 	ok(n->links == 2 && set.v[1].nvml.links == 1 && n->n_users == 0, "linked by a switch");
+	set.v[1].index = -1;
+	is_int(look(a, f->lib, &set, &e), 0, "one of them cannot be used");
+	ok(n->links == 0 && set.v[1].nvml.links == 0, "no link is told of it");
+	set.v[1].index = 5;
+	configure(f->conf, "links 1\n");
+	is_int(look(a, f->lib, &set, &e), 0, "another index");
+	ok(n->links == 1 << 5 && set.v[1].nvml.links == 1, "links count by it");
 }
 
 static void test_old(struct arena *a, const struct fake *f)
