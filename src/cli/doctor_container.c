@@ -120,7 +120,7 @@ static struct finding check_nodes(struct doctor *d)
 	if (!*wrong)
 		return doctor_ok(d, "the chosen ones open, others are not there");
 	return doctor_fail(
-		d, error == ENXIO ? "as root on the host: modprobe nvidia nvidia_uvm" : NULL, "%s",
+		d, error == ENXIO ? "as root on the host: modprobe -a nvidia nvidia_uvm" : NULL, "%s",
 		wrong);
 }
 

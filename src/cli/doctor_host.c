@@ -332,6 +332,7 @@ static const struct library {
 	{ "liblzma.so.5", "liblzma5", "xz images", false },
 	{ "libbz2.so.1", "libbz2-1.0", "bzip2 images", false },
 	{ "libzstd.so.1", "libzstd1", "zstd images", false },
+	{ "libyaml-0.so.2", "libyaml-0-2", "CDI files", false },
 	{ "libseccomp.so.2", "libseccomp2", "--security-opt seccomp=FILE", false },
 };
 

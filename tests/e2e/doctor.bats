@@ -118,7 +118,8 @@ for f in json.load(sys.stdin):
 @test "the libraries of the check are those that are loaded elsewhere" {
 	local here there
 	here=$(grep -ohE '"lib[a-z0-9-]+\.so\.[0-9]+"' "$REPO/src/cli/doctor_host.c" | sort -u)
-	there=$(cat "$REPO"/src/{base,image,store,profile}/*.c | grep -oE '"lib[a-z0-9-]+\.so\.[0-9]+"' | sort -u)
+	there=$(grep -lF '<gpurun/lib.h>' "$REPO"/src/*/*.c | grep -v /doctor_ |
+		xargs grep -ohE '"lib[a-z0-9-]+\.so\.[0-9]+"' | sort -u)
 	is "$here" "$there"
 }
 
