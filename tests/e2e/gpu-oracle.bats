@@ -342,7 +342,7 @@ libcuda.so.1 /usr/local/cuda/compat/libcuda.so.560.28.03"
 
 @test "GPUs in MIG mode: the nodes and files of its instances, not those that manage" {
 	on -M -- --gpus device=0 "$IMAGE" sh -c 'cd /dev/nvidia-caps && ls; cd /proc/driver/nvidia && find capabilities -type f'
-	is "$(sort <<< "$output")" 'capabilities/gpu2/mig/gi1/access
+	is "$(LC_ALL=C sort <<< "$output")" 'capabilities/gpu2/mig/gi1/access
 capabilities/gpu2/mig/gi1/ci0/access
 capabilities/gpu2/mig/gi2/access
 capabilities/gpu2/mig/gi2/ci0/access
@@ -352,6 +352,27 @@ nvidia-cap291
 nvidia-cap292'
 	on -M -- --gpus device=1 "$IMAGE" find /dev/nvidia-caps /proc/driver/nvidia/capabilities
 	is "$output" ''
+}
+
+@test "one MIG device: the nodes of its instances; NVML says which it is" {
+	local nvml
+	cp -a "$STUB" "$T/driver"
+	nvml=$(echo "$T"/driver/usr/lib/*/nvidia/current/libnvidia-ml.so.550.163.01)
+	${CC:-cc} -w -shared -fPIC -Wl,-soname,libnvidia-ml.so.1 -o "$nvml" "$HELPERS/fake-nvml.c"
+	printf '%s\n' 'gpus 3' 'mig 0' > "$nvml.conf"
+	on -d "$T/driver" -M -- --gpus 0:1 "$IMAGE" sh -c 'ls /dev/nvidia-caps; hello-gpu /dev/nvidia0 /dev/nvidia2
+		cd /proc/driver/nvidia && find capabilities gpus -type f'
+	is "$status $stderr" '0 '
+	is "$(LC_ALL=C sort <<< "$output")" '/dev/nvidia0 ENOENT
+/dev/nvidia2 ENXIO
+capabilities/gpu2/mig/gi2/access
+capabilities/gpu2/mig/gi2/ci0/access
+gpus/0000:3b:00.0/information
+nvidia-cap291
+nvidia-cap292'
+	on -M -- --gpus 0:1 "$IMAGE" true
+	is "$status" 125
+	one_message
 }
 
 @test "graphics: modeset, /dev/dri of the chosen GPU, the files of EGL, Vulkan and OpenCL" {

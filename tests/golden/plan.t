@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Whole plans as JSON: "gpurun --dry-run" on the hosts of tests/fixtures.  A difference is a
-# change of what a container is: read it before "make golden" takes it over.
+# change of what a container is: read it before "make golden" takes it over.  GPUs: gpus.t.
 cd "$(dirname "$0")/../.." || exit 1
 src=$PWD
 gpurun=${GPURUN:-./gpurun}
@@ -44,10 +44,7 @@ golden plan-here plain -C -H $image sh
 golden plan-net-none plain --net none --hostname box --add-host db:10.0.0.2 $image sh
 golden plan-host plain --pid host --ipc host --ulimit memlock=-1 --ulimit nofile=100:200 $image sh
 golden plan-env plain -e A=1 -e TERM -e PATH --env-host all $image sh
-golden plan-gpus gpu4 --gpus 0,1 $image sh
-golden plan-gpus-auto gpu4 $image sh
 golden plan-gpus-none gpu4 --gpus none $image sh
-golden plan-gpus-denied denied $image sh
 golden plan-nested plain --nested $image sh
 golden plan-keep plain --keep work $image sh
 golden plan-no-overlay nested $image sh

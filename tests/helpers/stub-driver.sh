@@ -35,20 +35,17 @@ compile() {
 	${CC:-cc} -O1 -w "$@"
 }
 
-# library FILE SONAME [LINK...] - code on stdin
+# library FILE SONAME [CC-OPTION...] - code on stdin
 library() {
-	local file=$1 soname=$2 link
-	shift 2
-	compile -shared -fPIC -nostdlib -Wl,-soname,"$soname" -x c - -o "$file"
-	for link in "$soname" "$@"; do
-		[ "$link" = "${file##*/}" ] || ln -sfn "${file##*/}" "${file%/*}/$link"
-	done
+	compile -shared -fPIC -nostdlib -fno-builtin -Wl,-soname,"$2" -o "$1" -x c - "${@:3}"
+	[ "$2" = "${1##*/}" ] || ln -sfn "${1##*/}" "${1%/*}/$2"
 }
 
-library $own/libcuda.so.$version libcuda.so.1 libcuda.so <<- END
+library $own/libcuda.so.$version libcuda.so.1 <<- END
 	int cuInit(unsigned int flags) { return 100; }
 	int cuDriverGetVersion(int *v) { *v = $cuda; return 0; }
 END
+ln -sfn libcuda.so.1 $own/libcuda.so
 library $own/libnvidia-ml.so.$version libnvidia-ml.so.1 <<- END
 	int nvmlInit_v2(void) { return 9; }
 	int nvmlShutdown(void) { return 0; }
@@ -79,7 +76,16 @@ done <<- END
 	$libs libnvidia-gpucomp.so.$version libnvidia-gpucomp.so.$version
 	$libs libnvidia-rtcore.so.$version libnvidia-rtcore.so.$version
 	$libs libnvidia-pkcs11-openssl3.so.$version libnvidia-pkcs11-openssl3.so.$version
-	$libs libnvidia-egl-gbm.so.1.1.2 libnvidia-egl-gbm.so.1
+END
+# one that the distribution built, and not for every C library
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+echo 'GLIBC_2.34 { global: *; };' > "$tmp/versions"
+compile -shared -fPIC -nostdlib -fno-builtin -Wl,-soname,libc.so.6 \
+	-Wl,--version-script="$tmp/versions" -x c - -o "$tmp/libc.so.6" <<< 'void dlopen(void) {}'
+library $libs/libnvidia-egl-gbm.so.1.1.2 libnvidia-egl-gbm.so.1 -x none "$tmp/libc.so.6" <<- END
+	void dlopen(void);
+	void stub(void) { dlopen(); }
 END
 mkdir -p $libs/vdpau $libs/gbm
 if [ "$layout" = debian ]; then
@@ -105,10 +111,7 @@ put usr/share/vulkan/icd.d/nvidia_icd.json \
 put etc/OpenCL/vendors/nvidia.icd libnvidia-opencl.so.1
 [ "$layout" = rhel ] && put usr/share/nvidia/nvoptix.bin stub || put $own/nvoptix.bin stub
 
-smi=$(mktemp)
-modprobe_c=$(mktemp)
-trap 'rm -f "$smi" "$modprobe_c"' EXIT
-cat > "$smi" <<- 'END'
+cat > "$tmp/smi.c" <<- 'END'
 	#include <dlfcn.h>
 	int main(void)
 	{
@@ -118,7 +121,7 @@ cat > "$smi" <<- 'END'
 		return init ? init() : 12;
 	}
 END
-bash "$here/cc-any-glibc.sh" $bin/nvidia-smi -x c "$smi" -x none
+bash "$here/cc-any-glibc.sh" $bin/nvidia-smi "$tmp/smi.c"
 for f in nvidia-debugdump nvidia-cuda-mps-control nvidia-cuda-mps-server nvidia-persistenced; do
 	case $f in
 	nvidia-debugdump) cp $bin/nvidia-smi $bin/$f ;;
@@ -126,7 +129,7 @@ for f in nvidia-debugdump nvidia-cuda-mps-control nvidia-cuda-mps-server nvidia-
 	esac
 done
 if [ -n "$modprobe" ]; then
-	cat > "$modprobe_c" <<- 'END'
+	cat > "$tmp/modprobe.c" <<- 'END'
 		#include <stdio.h>
 		#include <sys/stat.h>
 		#include <sys/sysmacros.h>
@@ -149,7 +152,7 @@ if [ -n "$modprobe" ]; then
 			       mknod("/dev/nvidia-uvm-tools", S_IFCHR | 0666, makedev(511, 1));
 		}
 	END
-	compile -static -o usr/bin/nvidia-modprobe -x c "$modprobe_c" -x none
+	compile -static -o usr/bin/nvidia-modprobe "$tmp/modprobe.c"
 	chmod 4755 usr/bin/nvidia-modprobe
 fi
 if [ "$layout" = debian ]; then
