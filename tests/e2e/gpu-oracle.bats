@@ -195,14 +195,18 @@ libnvidia-nvvm.so.4 /.gpurun/lib64/libnvidia-nvvm.so.550.163.01'
 	stub "$libs/libnvidia-ml.so.1" libnvidia-ml.so.1 <<< 'int nvmlInit_v2(void) { return 42; }'
 	stub "$T/root/opt/its/libother.so.1" libother.so.1 <<< 'int stub;'
 	mkdir -p "$T/root/etc"
-	printf '%s\n' /opt/its "${libs#"$T/root"}" > "$T/root/etc/ld.so.conf"
+	printf '%s\n' 'include /etc/ld.so.conf.d/*.conf' /opt/its "${libs#"$T/root"}" > "$T/root/etc/ld.so.conf"
 	ldconfig -r "$T/root"
+	cp "$(command -v ldconfig)" "$T/root/bin/"
 	image "$T/root" "$T/own.tar"
 	on -- --gpus none "$T/own.tar" probe nvml libother.so.1
 	is "$output" $'nvmlInit 42\nlibother.so.1 /opt/its/libother.so.1'
 	on -- --gpus device=0 "$T/own.tar" probe nvml libother.so.1
 	is "$status $output $stderr" $'0 nvmlInit 9\nlibother.so.1 /opt/its/libother.so.1 '
 	on -- --gpus device=0 --read-only "$T/own.tar" probe nvml libother.so.1
+	is "$status $output $stderr" $'0 nvmlInit 9\nlibother.so.1 /opt/its/libother.so.1 '
+	# as every "apt install" does
+	on -- --gpus device=0 "$T/own.tar" sh -c 'ldconfig && probe nvml libother.so.1'
 	is "$status $output $stderr" $'0 nvmlInit 9\nlibother.so.1 /opt/its/libother.so.1 '
 	find "$GPURUN_STORE" "$T/user/store" -path '*/opt/its/*' -prune -o -name ld.so.cache -print > "$T/caches"
 	[ "$(wc -l < "$T/caches")" -ge 2 ]

@@ -6,7 +6,9 @@
 # no rights are needed.  Exit status 77 and a reason: they cannot be had here.
 set -eu
 repo=$(cd "$(dirname "$0")/../.." && pwd)
-cache=${GPURUN_TEST_CACHE:-${BUILD:-$repo/build}/cache}
+build=${BUILD:-build}
+[[ $build == /* ]] || build=$repo/$build
+cache=${GPURUN_TEST_CACHE:-$build/cache}
 [ $# -ge 3 ] || { sed -n '3,6s/^# //p' "$0" >&2; exit 2; }
 suite=$1 component=$2
 shift 2
