@@ -171,11 +171,7 @@ static void look_image(struct doctor *d, const char *name, int *lock)
 	};
 	struct image_ref ref;
 
-	if (!d->store) {
-		d->image_failed = d->store_failed;
-		return;
-	}
-	if (image_ref_parse(d->a, name, &ref, &d->image_failed) < 0)
+	if (!d->store || image_ref_parse(d->a, name, &ref, &d->image_failed) < 0)
 		return;
 	if (store_ensure(d->store, d->a, &ref, &o, &d->image, lock, &d->image_failed) < 0)
 		return;

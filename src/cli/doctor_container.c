@@ -39,10 +39,11 @@ static const char *advice(int code)
 	return NULL;
 }
 
+/* With MIG devices CUDA counts in its own way: of several it takes one. */
 static bool has_mig(const struct doctor *d)
 {
 	for (size_t i = 0; i < d->chosen.n; i++)
-		if (d->chosen.v[i].mig)
+		if (d->chosen.v[i].mig || d->chosen.v[i].gpu->n_migs)
 			return true;
 	return false;
 }
@@ -120,8 +121,8 @@ static struct finding check_nodes(struct doctor *d)
 	if (!*wrong)
 		return doctor_ok(d, "the chosen ones open, others are not there");
 	return doctor_fail(
-		d, error == ENXIO ? "as root on the host: modprobe -a nvidia nvidia_uvm" : NULL, "%s",
-		wrong);
+		d, error == ENXIO ? "as root on the host: modprobe -a nvidia nvidia_uvm" : NULL,
+		"%s", wrong);
 }
 
 /* Which libcuda the container's dynamic linker took: the host's, or one that the image brings. */

@@ -132,7 +132,7 @@ static struct finding check_compat(struct doctor *d)
 }
 
 static const struct check rows[] = {
-	{ "unpacked", 0, check_unpacked },
+	{ "unpacked", NEED_STORE, check_unpacked },
 	{ "C library", NEED_IMAGE, check_libc },
 	{ "library cache", NEED_IMAGE, check_ld_cache },
 	{ "driver libraries", NEED_IMAGE, check_own_driver },

@@ -103,7 +103,8 @@ for f in json.load(sys.stdin):
 	is "$status" 1
 	finds host store "^fail: $T/file: .*--store DIR"
 	finds host overlay '^skip: no store'
-	finds image unpacked '^fail'
+	finds image unpacked '^skip: no store'
+	is "$(failed)" 'host store'
 	finds container start '^skip: no image'
 }
 
