@@ -24,10 +24,10 @@
 
 #include "doctor.h"
 
-#define PROBE_FILE    "cuda_probe"
-#define PROBE_INSIDE  "/.gpurun-probe"
-#define PROBE_SECONDS 120
-#define PROBE_OUTPUT  (64U << 10) /* of each of the two streams; what comes after is dropped */
+#define PROBE_FILE   "cuda_probe"
+#define PROBE_INSIDE "/.gpurun-probe"
+#define PROBE_MS     INT64_C(120000)
+#define PROBE_OUTPUT (64U << 10) /* of each of the two streams; what comes after is dropped */
 
 /* ---- the probe's lines ---------------------------------------------------------------------- */
 
@@ -214,7 +214,7 @@ static void stream_read(struct stream *s)
 /* Until both ends are closed; false when the time is over. */
 static bool streams_read(struct stream v[2])
 {
-	int64_t end = now_ms() + PROBE_SECONDS * 1000;
+	int64_t end = now_ms() + PROBE_MS;
 
 	while (v[0].fd >= 0 || v[1].fd >= 0) {
 		struct pollfd p[2] = { { .fd = v[0].fd, .events = POLLIN },
@@ -295,9 +295,9 @@ static void make_argv(const struct doctor *d, const char *probe, struct strv *re
 		"run",
 		"--log-format=json",
 		"--no-tty",
-		arena_printf(d->a, "--volume=%s:" PROBE_INSIDE ":ro", probe),
+		arena_printf(d->a, "--volume=%s:%s:ro", probe, PROBE_INSIDE),
+		arena_printf(d->a, "--entrypoint=%s", PROBE_INSIDE),
 		"--workdir=/",
-		"--entrypoint=" PROBE_INSIDE,
 	};
 	const struct gpu_set *set = &d->host.gpus;
 
