@@ -213,6 +213,17 @@ libnvidia-nvvm.so.4 /.gpurun/lib64/libnvidia-nvvm.so.550.163.01'
 	while read -r f; do cmp "$f" "$T/root/etc/ld.so.cache"; done < "$T/caches"
 }
 
+@test "--keep: what is kept works without GPUs, and with another driver" {
+	bash "$HELPERS/stub-driver.sh" "$T/newer" 560.28.03 rhel
+	on -- --keep work --gpus device=0 "$IMAGE" probe cuda
+	is "$status $output $stderr" '0 cuInit 100, driver 12040 '
+	on -- --keep work --gpus none "$IMAGE" probe cuda
+	is "$status $output $stderr" '0 libcuda.so.1: missing '
+	on -d "$T/newer" -v 560.28.03 -- --keep work --gpus device=0 "$IMAGE" probe cuda libcuda.so
+	is "$status $stderr" '0 '
+	is "$output" $'cuInit 100, driver 12060\nlibcuda.so /.gpurun/lib64/libcuda.so.560.28.03'
+}
+
 @test "the fast path maps no library of the driver; NVML does" {
 	need strace
 	traced() {

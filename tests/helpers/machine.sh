@@ -17,7 +17,8 @@
 #	-u UID     COMMAND runs as an ordinary user
 # Needs root.  Nothing outside changes.
 set -eu
-gpus=3 mode=666 version=550.163.01 root= mig= dri= without=' ' uid=
+gpus=3 mode=666 version=550.163.01 without=' '
+root='' mig='' dri='' uid=''
 self=("$@")
 while getopts g:m:v:d:Mrx:u: o; do
 	case $o in
