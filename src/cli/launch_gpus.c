@@ -35,10 +35,6 @@ static int parse_choice(struct launch *l, struct err *e)
 		err_wrap(e, "--gpus");
 		return r;
 	}
-	if (l->sel.bare_number)
-		log_hint("--gpus %s is the GPU with that index; for a number of GPUs: --gpus "
-			 "count=%s",
-			 l->sel.text, l->sel.text);
 	if (l->sel.kind == GPU_SEL_CDI)
 		l->cdi = l->sel.items;
 	for (size_t i = 0; i < l->q->cdi.n; i++)
@@ -142,22 +138,44 @@ static void name_gpus(struct launch *l)
 }
 
 /* A choice that cannot work is no choice; only "auto" comes here with a driver that is not there. */
-static int look_choice(struct launch *l, struct strv *warnings, struct err *e)
+static int look_chosen(struct launch *l, struct strv *warnings, struct err *e)
 {
-	int r = 0;
+	int r = look_driver(l, e);
 
-	if (l->cdi.n)
-		r = cdi_look(l->a, &l->root, host_getenv(&l->host, "HOME"), &l->cdi,
-			     &l->gpu_options, &l->sight, warnings, e);
-	if (r < 0 || !l->chosen.n)
-		return r;
-	r = look_driver(l, e);
 	if (r >= 0)
 		r = gpu_look(l->a, &l->root, &l->host.gpus, &l->chosen, &l->driver, &l->gpu_options,
 			     &l->sight, warnings, e);
 	if (r >= 0 && !l->sight.driver)
 		l->chosen.n = 0;
 	return r;
+}
+
+/* What CDI files name comes on top of what was chosen. */
+static int look_choice(struct launch *l, struct strv *warnings, struct err *e)
+{
+	int r = l->chosen.n ? look_chosen(l, warnings, e) : 0;
+
+	if (r >= 0 && l->cdi.n)
+		r = cdi_look(l->a, &l->root, host_getenv(&l->host, "HOME"), &l->cdi,
+			     &l->gpu_options, &l->sight, warnings, e);
+	if (r >= 0 && l->cdi.n && !l->driver.root && l->sight.driver)
+		l->driver = *l->sight.driver;
+	return r;
+}
+
+/* "--gpus 2" means two GPUs to docker and the one with index 2 to nvidia-smi and to us. */
+static void hint_count(const struct launch *l, int r, struct err *e)
+{
+	const char *n = l->sel.text;
+
+	if (!l->sel.bare_number)
+		return;
+	if (r >= 0)
+		log_hint("--gpus %s is the GPU with that index; for a number of GPUs: --gpus "
+			 "count=%s",
+			 n, n);
+	else if (!e->hint[0])
+		err_hint(e, "that is an index; for a number of GPUs: --gpus count=%s", n);
 }
 
 /* What comes with GPUs and was asked for by name must not be left out in silence. */
@@ -199,6 +217,7 @@ int launch_choose_gpus(struct launch *l, struct err *e)
 			       e);
 	if (r >= 0)
 		r = look_choice(l, &warnings, e);
+	hint_count(l, r, e);
 	if (r < 0)
 		return r;
 	say_warnings(&warnings);
@@ -274,7 +293,7 @@ static int check_requirement(struct launch *l, struct strv *warnings, struct err
 	if (!gpu_cuda_version(f.driver, &f.cuda_major, &f.cuda_minor) && l->driver.libcuda &&
 	    gpu_cuda_ask(l->driver.libcuda, &f.cuda_major, &f.cuda_minor, &failed) < 0)
 		log_debug(1, "%s", failed.msg);
-	if (gpu_require_needs_nvml(&env, &f))
+	if (l->chosen.n && gpu_require_needs_nvml(&env, &f))
 		(void)ask_nvml(l, false, e);
 	failed = (struct err){ 0 };
 	r = gpu_require_check(l->a, &env, &f, warnings, &failed);

@@ -204,7 +204,9 @@ static int refuse(struct arena *a, const struct requirement *q, const struct tri
 	const char *others = "";
 	int r;
 
-	if (j->terms > 1)
+	if (j->terms == 2)
+		others = " or its alternative";
+	else if (j->terms > 2)
 		others = arena_printf(a, " or one of %zu alternatives", j->terms - 1);
 	r = err_set(e, ENOEXEC, "image: needs %s%s (%s); %s", quote(a, j->first), others,
 		    quote(a, q->name), what_is_there(a, t));
