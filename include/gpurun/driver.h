@@ -90,7 +90,8 @@ struct gpu_sight {
 	struct gpu_nodes nodes;          /* nvidiactl, uvm, dri, caps, ...; not those of the GPUs */
 	struct strv links;               /* "LINK\tTARGET", absolute LINK below /dev */
 	struct strv binds; /* host directories and files at the same path, "ro PATH", "rw PATH" */
-	struct strv env;   /* "K=V" */
+	struct op_list files, dirs; /* of CDI files: as files and ops of struct edits */
+	struct strv env;            /* "K=V" */
 	const char *proc_params, *proc_version, *proc_registry; /* texts, or NULL */
 	bool proc_hidden; /* /proc/driver is not the kernel's own: a fresh /proc shows none of it */
 };
@@ -119,6 +120,7 @@ int gpu_look(struct arena *a, const struct sysroot *root, const struct gpu_set *
 /**
  * cdi_look - the same for CDI device names ("nvidia.com/gpu=0"), from the CDI files below @root
  * (/etc/cdi, /var/run/cdi, ~/.config/cdi); hooks are data and never run
+ * @ret: is added to; the libraries of gpu_look() stay where a file brings others of their names
  * Errors: an unknown name lists the names there are and the files that could not be read
  */
 int cdi_look(struct arena *a, const struct sysroot *root, const char *home,

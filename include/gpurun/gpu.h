@@ -30,7 +30,8 @@ struct sysroot {
 struct gpu_node {
 	const char *path; /* on the host, e.g. /dev/nvidia0 */
 	dev_t rdev;
-	const char *why; /* "" or what wants it beside the GPU: "--gdrcopy" */
+	const char *why; /* "" or what wants it beside the GPU: "--gdrcopy", "CDI NAME" */
+	const char *dst; /* path inside, or NULL: the same */
 };
 struct gpu_nodes {
 	struct gpu_node *v;

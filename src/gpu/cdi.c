@@ -1,24 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* CDI files: devices that an administrator or a vendor's tool described. */
-#include <errno.h>
-#include <string.h>
+/*
+ * CDI: devices that an administrator, or a vendor's tool, described in files.
+ *
+ * The files are configuration of the host, and only that: no hook of them runs, and the devices
+ * that they name are looked at as all others are.
+ */
+#include <gpurun/str.h>
 
-#include <gpurun/driver.h>
+#include "cdi.h"
 
 bool cdi_is_name(const char *text)
 {
-	return strchr(text, '/') && strchr(text, '=');
+	const char *eq = strchr(text, '=');
+
+	return eq && cdi_is_kind(text, (size_t)(eq - text)) && cdi_is_device(eq + 1);
 }
 
 int cdi_look(struct arena *a, const struct sysroot *root, const char *home,
 	     const struct strv *names, const struct gpu_options *o, struct gpu_sight *ret,
 	     struct strv *ret_warn, struct err *e)
 {
-	(void)a;
-	(void)root;
-	(void)home;
-	(void)o;
-	(void)ret;
-	(void)ret_warn;
-	return err_set(e, ENOTSUP, "%s: CDI device names are not supported yet", names->v[0]);
+	struct cdi_founds found = { 0 };
+	int r = cdi_find(a, root, home, names, &found, e);
+
+	return r < 0 ? r : cdi_merge(a, root, o, &found, ret, ret_warn, e);
 }

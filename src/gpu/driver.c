@@ -25,14 +25,14 @@ static bool has_link(const struct gpu_file *f, const char *name)
 	return false;
 }
 
-static void add_link(struct arena *a, struct gpu_file *f, const char *name)
+void driver_add_link(struct arena *a, struct gpu_file *f, const char *name)
 {
 	if (name && *name && !strchr(name, '/') && !str_eq(name, f->dst) && !has_link(f, name))
 		strv_push(a, &f->links, name);
 }
 
-/* Does a library of @bits answer to @name already?  The first directory that has it wins. */
-static bool is_taken(const struct gpu_driver *d, unsigned int bits, const char *name)
+/* The first directory that has a name wins. */
+bool driver_has_library(const struct gpu_driver *d, unsigned int bits, const char *name)
 {
 	for (size_t i = 0; name && i < d->n_files; i++) {
 		const struct gpu_file *f = &d->files[i];
@@ -73,12 +73,12 @@ static void take_lib(struct driver_scan *s, struct gpu_driver *d, const char *di
 		return;
 	fd = driver_open(s, path_join(s->a, dir, name), S_IFREG, &f.src);
 	if (fd < 0 || elf_read(s->a, fd, &elf) < 0 || elf.machine != driver_machine(elf.bits) ||
-	    is_taken(d, elf.bits, name) || is_taken(d, elf.bits, elf.soname))
+	    driver_has_library(d, elf.bits, name) || driver_has_library(d, elf.bits, elf.soname))
 		return;
 	f.bits = elf.bits;
 	f.glibc_needed = elf.glibc_needed;
-	add_link(s->a, &f, elf.soname);
-	add_link(s->a, &f, driver_lib_link(name, stem_len(name)));
+	driver_add_link(s->a, &f, elf.soname);
+	driver_add_link(s->a, &f, driver_lib_link(name, stem_len(name)));
 	VEC_PUSH(s->a, d->files, d->n_files, d->cap_files, f);
 }
 
@@ -93,7 +93,7 @@ static void take_dev_link(struct driver_scan *s, struct gpu_driver *d, const cha
 		struct gpu_file *f = &d->files[i];
 
 		if (stem_len(f->dst) == len && strncmp(f->dst, name, len) == 0)
-			add_link(s->a, f, name);
+			driver_add_link(s->a, f, name);
 	}
 }
 

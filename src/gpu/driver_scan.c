@@ -52,8 +52,7 @@ unsigned int driver_machine(unsigned int bits)
 #endif
 }
 
-/* Is @s a version of the driver: "550.163.01", "535.54", never "1" or "1.1.2"? */
-static bool is_version(const char *s)
+bool driver_is_version(const char *s)
 {
 	size_t major = strspn(s, "0123456789");
 	unsigned int dots = 0;
@@ -76,8 +75,7 @@ static bool is_our_failure(int r)
 	return r == -EMFILE || r == -ENFILE || r == -ENOMEM || r == -ENOSYS;
 }
 
-/* Where the descriptor leads on the host; NULL: nowhere any more, or out of the root. */
-static const char *host_path(const struct driver_scan *s, int fd)
+const char *driver_host_path(struct arena *a, const char *host, int fd)
 {
 	char link[32], path[PATH_MAX];
 	ssize_t n;
@@ -87,9 +85,9 @@ static const char *host_path(const struct driver_scan *s, int fd)
 	if (n <= 0 || (size_t)n >= sizeof(path) || path[0] != '/')
 		return NULL;
 	path[n] = '\0';
-	if (*s->host && !path_below(path, s->host))
+	if (*host && !path_below(path, host))
 		return NULL;
-	return arena_strdup(s->a, path);
+	return arena_strdup(a, path);
 }
 
 int driver_open(const struct driver_scan *s, const char *path, mode_t type, const char **ret_host)
@@ -105,7 +103,7 @@ int driver_open(const struct driver_scan *s, const char *path, mode_t type, cons
 		return -errno;
 	if ((st.st_mode & S_IFMT) != type || st.st_nlink == 0)
 		return -ENOENT;
-	*ret_host = host_path(s, fd);
+	*ret_host = driver_host_path(s->a, s->host, fd);
 	return *ret_host ? fd_take(&fd) : -ENOENT;
 }
 
@@ -127,7 +125,7 @@ static bool may_be_driver(const char *name)
 	if (!so || strncmp(name, "lib", 3) != 0)
 		return false;
 	return strncmp(name, "libcuda", 7) == 0 || strncmp(name, "libnv", 5) == 0 ||
-	       strstr(name, "nvidia") || (so[3] == '.' && is_version(so + 4));
+	       strstr(name, "nvidia") || (so[3] == '.' && driver_is_version(so + 4));
 }
 
 static int newest_first(const void *a, const void *b)
@@ -244,7 +242,7 @@ static int look_anchor(struct driver_scan *s, struct driver_dir dir, const struc
 	for (size_t i = 0; i < dir.names.n; i++) {
 		const char *version = str_after(dir.names.v[i], anchor->prefix);
 
-		if (!version || !is_version(version))
+		if (!version || !driver_is_version(version))
 			continue;
 		note_version(s, path_join(s->a, dir.path, dir.names.v[i]), version);
 		here = true;
@@ -319,16 +317,18 @@ static void note_programs(struct driver_scan *s)
 	}
 }
 
+const char *driver_root_path(struct arena *a, const struct sysroot *root)
+{
+	const char *path = driver_host_path(a, "", root->fd);
+
+	return path && (!root->label[0] || str_eq(path, "/")) ? "" : path;
+}
+
 /* What is found is told as a path on the host; the root's is taken off where links are followed. */
 static int find_root(struct driver_scan *s, struct err *e)
 {
-	s->host = "";
-	s->host = host_path(s, s->root->fd);
-	if (!s->host)
-		return err_set(e, ENOENT, "/proc/self/fd: the files of the driver need it");
-	if (!s->root->label[0] || str_eq(s->host, "/"))
-		s->host = "";
-	return 0;
+	s->host = driver_root_path(s->a, s->root);
+	return s->host ? 0 : err_set(e, ENOENT, "/proc/self/fd: the files of the driver need it");
 }
 
 int driver_scan(struct driver_scan *s, struct err *e)

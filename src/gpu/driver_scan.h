@@ -56,6 +56,25 @@ int driver_scan(struct driver_scan *s, struct err *e);
  */
 int driver_open(const struct driver_scan *s, const char *path, mode_t type, const char **ret_host);
 
+/**
+ * driver_host_path - where the descriptor leads on the host
+ * @host: the root's own path there, "" for the real root
+ * Return: NULL: nowhere any more, or out of the root
+ */
+const char *driver_host_path(struct arena *a, const char *host, int fd);
+
+/** driver_root_path - the path of @root on the host, "" for the real one; NULL: not known */
+const char *driver_root_path(struct arena *a, const struct sysroot *root);
+
+/** driver_is_version - is @s a version of the driver: "550.163.01", "535.54", never "1.1.2"? */
+bool driver_is_version(const char *s);
+
+/** driver_has_library - does a library of @bits answer to @name (a file or a link) already? */
+bool driver_has_library(const struct gpu_driver *d, unsigned int bits, const char *name);
+
+/** driver_add_link - one more name for the library @f, unless it has it or it is none */
+void driver_add_link(struct arena *a, struct gpu_file *f, const char *name);
+
 /** driver_machine - the EM_* of libraries with @bits that run here, 0: none */
 unsigned int driver_machine(unsigned int bits);
 

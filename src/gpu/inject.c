@@ -5,7 +5,7 @@
  * The order of the operations:
  *
  *   files  our tmpfs, the driver's libraries in it, the merged ld.so.cache; programs, data files
- *	    and sockets at their own paths
+ *	    and sockets at their own paths; files that CDI names
  *   ops    device nodes, links below /dev, the masked /proc/driver/nvidia, and last directories
  *	    of the host
  *
@@ -42,12 +42,14 @@ static bool has_node(const struct injector *in, const char *path)
 /* Once: MIG devices share the node of their GPU and that of their GPU instance. */
 static void inject_node(struct injector *in, const struct gpu_node *node, const char *why)
 {
-	if (!node->path || !*node->path || has_node(in, node->path))
+	const char *dst = node->dst ? node->dst : node->path;
+
+	if (!node->path || !*node->path || has_node(in, dst))
 		return;
 	inject_op(in, (struct op){
 			      .kind = OP_BIND_DEV,
 			      .src = node->path,
-			      .dst = node->path,
+			      .dst = dst,
 			      .attrs = NODE_ATTRS,
 			      .rdev = node->rdev,
 			      .why = why,
@@ -100,8 +102,11 @@ static void inject_devices(struct injector *in)
 	for (size_t i = 0; i < nodes->n; i++) {
 		const char *by = nodes->v[i].why;
 
-		inject_node(in, &nodes->v[i],
-			    by && *by ? arena_printf(in->a, "nvidia driver (%s)", by) : in->why);
+		if (!by || !*by)
+			by = in->why;
+		else if (str_after(by, "--"))
+			by = arena_printf(in->a, "nvidia driver (%s)", by);
+		inject_node(in, &nodes->v[i], by);
 	}
 	for (size_t i = 0; i < in->chosen->n; i++)
 		inject_choice(in, &in->chosen->v[i]);
@@ -110,6 +115,12 @@ static void inject_devices(struct injector *in)
 }
 
 /* ---- the rest ------------------------------------------------------------------------------- */
+
+static void inject_list(struct op_list *to, struct arena *a, const struct op_list *from)
+{
+	for (size_t i = 0; i < from->n; i++)
+		VEC_PUSH(a, to->v, to->n, to->cap, from->v[i]);
+}
 
 /* "ro PATH", "rw PATH": host directories and files, with what is mounted below them. */
 static void inject_binds(struct injector *in)
@@ -154,13 +165,14 @@ int gpu_edits(struct arena *a, const struct gpu_choices *chosen, const struct gp
 	      struct strv *ret_warn, struct err *e)
 {
 	const char *version = sight->driver ? sight->driver->version : NULL;
+	const char *what = version || chosen->n ? "nvidia driver" : "CDI";
 	struct injector in = {
 		.a = a,
 		.chosen = chosen,
 		.sight = sight,
 		.o = o,
 		.t = t,
-		.why = arena_printf(a, "nvidia driver%s%s (%s)", version ? " " : "",
+		.why = arena_printf(a, "%s%s%s (%s)", what, version ? " " : "",
 				    version ? version : "", o->ask),
 		.warn = ret_warn,
 		.ed = { .source = "gpu" },
@@ -169,9 +181,11 @@ int gpu_edits(struct arena *a, const struct gpu_choices *chosen, const struct gp
 	(void)e;
 	inject_libs(&in);
 	inject_files(&in);
+	inject_list(&in.ed.files, a, &sight->files);
 	inject_devices(&in);
 	inject_proc(&in);
 	inject_binds(&in);
+	inject_list(&in.ed.ops, a, &sight->dirs);
 	inject_env(&in);
 	*ret = in.ed;
 	return 0;

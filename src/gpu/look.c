@@ -94,13 +94,11 @@ static int look_versions(struct looker *l, struct err *e)
 
 /* ---- /proc/driver/nvidia -------------------------------------------------------------------- */
 
-/*
- * The params of the module, but that nobody shall make device nodes of his own accord; NVML and
- * CUDA take a missing text for permission.
- */
-static const char *params_text(struct arena *a, const char *text)
+/* NVML and CUDA take a missing text for permission. */
+const char *look_params(struct arena *a, const struct sysroot *root)
 {
 	static const char key[] = "ModifyDeviceFiles:";
+	const char *text = gpu_read(a, root, PROC_NVIDIA "/params");
 	const char *line = text ? strstr(text, key) : NULL;
 
 	if (!line || (line != text && line[-1] != '\n'))
@@ -122,7 +120,7 @@ static bool is_hidden(const struct looker *l)
 
 static void look_proc(struct looker *l)
 {
-	l->sight.proc_params = params_text(l->a, gpu_read(l->a, l->root, PROC_NVIDIA "/params"));
+	l->sight.proc_params = look_params(l->a, l->root);
 	l->sight.proc_version = gpu_read(l->a, l->root, PROC_NVIDIA "/version");
 	l->sight.proc_registry = gpu_read(l->a, l->root, PROC_NVIDIA "/registry");
 	l->sight.proc_hidden = is_hidden(l);

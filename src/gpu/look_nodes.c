@@ -32,13 +32,20 @@ static const struct cap_node {
  * it: by root's, or by anybody's through the set-uid nvidia-modprobe.  In a container there is
  * neither.
  */
-static int look_uvm(struct looker *l, struct err *e)
+int look_uvm(struct arena *a, const struct sysroot *root, bool look_only, dev_t *rdev)
+{
+	int r = node_look(a, root, LOOK_UVM, rdev);
+
+	if (r == -ENOENT && !root->label[0] && !look_only && modprobe_uvm() == 0)
+		r = node_look(a, root, LOOK_UVM, rdev);
+	return r;
+}
+
+static int need_uvm(struct looker *l, struct err *e)
 {
 	dev_t rdev;
-	int r = node_look(l->a, l->root, LOOK_UVM, &rdev);
+	int r = look_uvm(l->a, l->root, l->o->look_only, &rdev);
 
-	if (r == -ENOENT && !l->root->label[0] && !l->o->look_only && modprobe_uvm() == 0)
-		r = node_look(l->a, l->root, LOOK_UVM, &rdev);
 	if (r == 0)
 		return 0;
 	if (!l->o->explicit) {
@@ -59,7 +66,7 @@ static int look_uvm(struct looker *l, struct err *e)
 
 int look_nodes(struct looker *l, struct err *e)
 {
-	int r = l->o->caps & GPU_CAP_COMPUTE ? look_uvm(l, e) : 0;
+	int r = l->o->caps & GPU_CAP_COMPUTE ? need_uvm(l, e) : 0;
 
 	for (size_t i = 0; i < ELEMENTS(cap_nodes) && r >= 0; i++) {
 		const struct cap_node *c = &cap_nodes[i];
