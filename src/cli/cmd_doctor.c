@@ -202,7 +202,7 @@ static bool no_image(const struct doctor *d)
 
 static bool no_choice(const struct doctor *d)
 {
-	return !d->chosen.n;
+	return !d->chosen.n && d->sel.kind != GPU_SEL_CDI;
 }
 
 static bool no_start(const struct doctor *d)

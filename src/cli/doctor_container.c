@@ -70,6 +70,8 @@ static struct finding check_choice(struct doctor *d)
 	}
 	if (d->chosen.n)
 		return doctor_ok(d, "--gpus %s: %s", d->sel.text, names);
+	if (d->sel.kind == GPU_SEL_CDI)
+		return doctor_ok(d, "--gpus %s: what the CDI files say", d->sel.text);
 	if (doctor_no_gpu(d) || d->sel.kind == GPU_SEL_NONE)
 		return doctor_skip(d, "none to be chosen");
 	return doctor_fail(d, "see the layer gpu above; gpurun gpus", "--gpus %s: none",
@@ -110,6 +112,8 @@ static struct finding check_nodes(struct doctor *d)
 
 	if (!p->ran)
 		return doctor_skip(d, "the probe did not run");
+	if (!p->n_nodes)
+		return doctor_skip(d, "they are what the CDI files say");
 	for (size_t i = 0; i < p->n_nodes; i++) {
 		const char *text = node_complaint(d, p->nodes[i].path, p->nodes[i].error);
 
@@ -160,7 +164,7 @@ static struct finding check_init(struct doctor *d)
 		return doctor_fail(d, advice(p->init), "cuInit: %d %s", p->init, p->init_text);
 	if (p->count < 1)
 		return doctor_fail(d, advice(100), "cuInit works, but there are no devices");
-	if ((size_t)p->count != d->chosen.n && !has_mig(d))
+	if (d->chosen.n && (size_t)p->count != d->chosen.n && !has_mig(d))
 		return doctor_warn(d, advice(101), "%zu GPUs are chosen, CUDA sees %d", d->chosen.n,
 				   p->count);
 	return doctor_ok(d, "CUDA %d.%d, %d device%s", p->driver / 1000, p->driver % 100 / 10,

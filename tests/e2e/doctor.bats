@@ -281,3 +281,11 @@ for f in json.load(sys.stdin):
 	on_gpus -- "$FILE_DIR/newer.tar"
 	finds image CUDA '^fail: .*13\.0'
 }
+
+@test "a CDI name: CUDA is tried with what the CDI files say" {
+	on_gpus -- --gpus nvidia.com/gpu=nothing "$IMAGE"
+	is "$status" 1
+	finds container GPUs '^ok: --gpus nvidia.com/gpu=nothing'
+	finds container start '^fail: .*nvidia.com/gpu=nothing'
+	finds container CUDA '^skip'
+}
