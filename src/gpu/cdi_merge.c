@@ -195,7 +195,7 @@ static void add_bind(struct cdi_merger *m, struct cdi_bind bind)
 static int refuse_source(const struct cdi_merger *m, const struct cdi_mount *mount, int r,
 			 struct err *e)
 {
-	err_sys(e, -r, "%s: %s, to be mounted by %s", m->found->name, mount->host,
+	err_set(e, -r, "%s: %s: %s (%s)", m->found->name, mount->host, err_text(-r),
 		m->found->spec->file);
 	return r == -ENOENT ? cdi_stale(m, e, r) : r;
 }
