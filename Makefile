@@ -77,7 +77,7 @@ LINT_SLOW := $(sort $(wildcard tests/lint/slow/*.t))
 GOLDEN := $(sort $(wildcard tests/golden/*.t tests/golden/*.bats))
 E2E := $(sort $(wildcard tests/e2e/*.t tests/e2e/*.bats))
 LONG := $(sort $(wildcard tests/long/*.t tests/long/*.bats))
-PROVE := prove --exec tests/run-tap
+PROVE := prove -j$(JOBS) --exec tests/run-tap
 export BUILD VERSION CC
 export GPURUN ?= $(abspath $(BIN))
 

@@ -210,6 +210,7 @@ for f in json.load(sys.stdin):
 }
 
 @test "a GPU that computes wrongly, one without memory, a driver that fails" {
+	need_machine
 	fake_cuda -DFAKE_ADDEND=1
 	on_gpus -- "$IMAGE"
 	finds container computing '^fail: 0000:3b:00.0 Fake GPU 0: kernel: 1000'

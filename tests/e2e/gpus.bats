@@ -117,6 +117,7 @@ print($1)" <<< "$output"
 # ---- with NVML ---------------------------------------------------------------------------------
 
 @test "memory, and who uses it" {
+	need_root
 	sleep 100 3>&- &
 	machine "user $$
 user $!
