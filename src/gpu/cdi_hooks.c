@@ -151,7 +151,7 @@ static int hook_params(struct cdi_merger *m, const struct call *c, struct err *e
 	(void)c;
 	(void)e;
 	if (!m->sight->proc_params)
-		m->sight->proc_params = look_params(m->a, m->root);
+		look_proc(m->a, m->root, m->sight);
 	return 0;
 }
 

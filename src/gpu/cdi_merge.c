@@ -341,7 +341,7 @@ static void begin_driver(struct cdi_merger *m)
 static void mask_params(struct cdi_merger *m)
 {
 	if (!m->sight->proc_params && gpu_read(m->a, m->root, "/proc/driver/nvidia/params"))
-		m->sight->proc_params = look_params(m->a, m->root);
+		look_proc(m->a, m->root, m->sight);
 }
 
 int cdi_merge(struct arena *a, const struct sysroot *root, const struct gpu_options *o,

@@ -74,7 +74,9 @@ void inject_proc(struct injector *in)
 {
 	const struct gpu_sight *s = in->sight;
 
-	if (!in->chosen->n) {
+	if (!in->chosen->n && !s->proc_params)
+		return;
+	if (!in->chosen->n && !s->proc_hidden) {
 		/* devices by CDI name: which directories are theirs is not known */
 		proc_file(in, PROC_PARAMS, s->proc_params, OPF_BIND_FILE | OPF_OPTIONAL);
 		return;

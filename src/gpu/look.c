@@ -94,11 +94,13 @@ static int look_versions(struct looker *l, struct err *e)
 
 /* ---- /proc/driver/nvidia -------------------------------------------------------------------- */
 
-/* NVML and CUDA take a missing text for permission. */
-const char *look_params(struct arena *a, const struct sysroot *root)
+/*
+ * The params of the module, but that nobody shall make device nodes of his own accord; NVML and
+ * CUDA take a missing text for permission.
+ */
+static const char *params_text(struct arena *a, const char *text)
 {
 	static const char key[] = "ModifyDeviceFiles:";
-	const char *text = gpu_read(a, root, PROC_NVIDIA "/params");
 	const char *line = text ? strstr(text, key) : NULL;
 
 	if (!line || (line != text && line[-1] != '\n'))
@@ -108,22 +110,22 @@ const char *look_params(struct arena *a, const struct sysroot *root)
 }
 
 /* What is mounted over the kernel's directory is not in a fresh /proc. */
-static bool is_hidden(const struct looker *l)
+static bool is_hidden(const struct sysroot *root)
 {
-	_cleanup_fd_ int fd = root_open(l->root->fd, PROC_NVIDIA, O_PATH | O_DIRECTORY, 0);
+	_cleanup_fd_ int fd = root_open(root->fd, PROC_NVIDIA, O_PATH | O_DIRECTORY, 0);
 	struct statfs fs;
 
-	if (l->root->label[0])
+	if (root->label[0])
 		return false; /* a test's directory stands for a proc */
 	return fd < 0 || fstatfs(fd, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC;
 }
 
-static void look_proc(struct looker *l)
+void look_proc(struct arena *a, const struct sysroot *root, struct gpu_sight *sight)
 {
-	l->sight.proc_params = look_params(l->a, l->root);
-	l->sight.proc_version = gpu_read(l->a, l->root, PROC_NVIDIA "/version");
-	l->sight.proc_registry = gpu_read(l->a, l->root, PROC_NVIDIA "/registry");
-	l->sight.proc_hidden = is_hidden(l);
+	sight->proc_params = params_text(a, gpu_read(a, root, PROC_NVIDIA "/params"));
+	sight->proc_version = gpu_read(a, root, PROC_NVIDIA "/version");
+	sight->proc_registry = gpu_read(a, root, PROC_NVIDIA "/registry");
+	sight->proc_hidden = is_hidden(root);
 }
 
 int gpu_look(struct arena *a, const struct sysroot *root, const struct gpu_set *set,
@@ -151,7 +153,7 @@ int gpu_look(struct arena *a, const struct sysroot *root, const struct gpu_set *
 	if (r < 0)
 		return r;
 	look_dri(&l);
-	look_proc(&l);
+	look_proc(a, root, &l.sight);
 	*ret = l.sight;
 	return 0;
 }

@@ -32,11 +32,8 @@ void look_dri(struct looker *l);
 /** look_add_node - @why: the option that asked for it, or "" */
 void look_add_node(struct looker *l, const char *path, dev_t rdev, const char *why);
 
-/**
- * look_params - the params of the kernel module, but that nobody shall make device nodes of his
- * own accord
- */
-const char *look_params(struct arena *a, const struct sysroot *root);
+/** look_proc - the texts of /proc/driver/nvidia as they are to be inside */
+void look_proc(struct arena *a, const struct sysroot *root, struct gpu_sight *sight);
 
 /** look_uvm - node_look() at LOOK_UVM, which nvidia-modprobe makes where it is missing */
 int look_uvm(struct arena *a, const struct sysroot *root, bool look_only, dev_t *rdev);
