@@ -51,14 +51,11 @@ objects() {
 	done
 }
 
-# imports SOURCES PATTERN [EXEMPT] - undefined symbols that match, and where
+# imports SOURCES PATTERN - undefined symbols that match, as "source: symbol"
 imports() {
 	local src obj
 	while read -r src obj; do
-		if [ ! -f "$obj" ]; then
-			echo "$obj: not built"
-			continue
-		fi
-		nm -u "$obj" | awk '{ print $2 }' | grep -xE "$2" | sed "s|^|$src: |"
-	done < <(objects "$1")
+		[ -f "$obj" ] && echo "$obj" || echo "$obj: not built" >&2
+	done < <(objects "$1") | xargs -r nm -uA |
+		sed -nE "s#^$BUILD/(.*)\\.o: +[Uvw] ($2)\$#\\1.c: \\2#p"
 }

@@ -12,22 +12,14 @@ pure="$pure|__(mem|str|v?snprintf)[a-z]*_chk|__stack_chk_fail|_GLOBAL_OFFSET_TAB
 ours='(arena|err|str|strv|num|path|json|jsonw|utf8)_[a-z0-9_]+|op_kind_name|edits_[a-z0-9_]+|plan_[a-z0-9_]+'
 ours="$ours|profile_cap(_name)?|host_getenv|image_(argv|user)[a-z_]*|gpu_edits"
 
-impure_plan() {
-	local src obj
-	while read -r src obj; do
-		[ -f "$obj" ] || { echo "$obj: not built"; continue; }
-		nm -u "$obj" | awk '{ print $2 }' | grep -vxE "$pure|$ours" | sed "s|^|$src: |"
-	done < <(objects 'src/plan/*.c') | grep -vxF "$(defined src/plan)"
+# what the objects of a module define for each other, a pattern
+defined() {
+	objects "$1/*.c" | while read -r src obj; do echo "$obj"; done |
+		xargs nm -g --defined-only | awk 'NF == 3 { print $3 }' | sort -u | paste -sd'|'
 }
 
-# the symbols that the objects of a module define, as "SOURCE: NAME" for every source of it
-defined() {
-	local src obj name names
-	names=$(objects "$1/*.c" | while read -r src obj; do nm -g --defined-only "$obj"; done |
-		awk '{ print $3 }' | sort -u)
-	for src in "$1"/*.c; do
-		for name in $names; do echo "$src: $name"; done
-	done
+impure_plan() {
+	imports 'src/plan/*.c' '.*' | grep -vxE "src/plan/[a-z_]*\.c: ($pure|$ours|$(defined src/plan))"
 }
 
 heap='malloc|calloc|realloc|reallocarray|free|posix_memalign|aligned_alloc|strn?dup|v?asprintf|__v?asprintf_chk'
