@@ -160,8 +160,8 @@ int gpu_nvml_look(struct arena *a, const char *libnvidia_ml, struct gpu_set *set
  * gpu_select - which GPUs (pure)
  * @visible: or NULL; narrows GPU_SEL_AUTO only
  * @ret: in PCI order (MIG devices in the order of their instances), pointing into @set
- * @ret_warn: strings to be said (a GPU without driver or node under "auto"); @ret_note: which
- *	      GPUs count=N took
+ * @ret_warn: strings to be said (a GPU without driver or node under "auto" or "all"); @ret_note:
+ *	      which GPUs count=N took
  * Errors: an unknown index lists the GPUs present and why the others are not usable.
  */
 int gpu_select(struct arena *a, const struct gpu_set *set, const struct gpu_sel *sel,

@@ -10,6 +10,8 @@
 
 #include "choose.h"
 
+#define BROKEN_MAX 2 /* GPUs that the warning about broken ones lists */
+
 int choose_add(struct chooser *c, const struct gpu_choice *new)
 {
 	for (size_t i = 0; i < c->chosen.n; i++) {
@@ -29,6 +31,38 @@ static int choose_compare(const void *x, const void *y)
 	if (a->gpu != b->gpu)
 		return a->gpu < b->gpu ? -1 : 1;
 	return a->mig < b->mig ? -1 : a->mig > b->mig;
+}
+
+/* ---- what is broken ---- */
+
+/* Somebody forbade it (a device cgroup, a file mode, the administrator); else it is broken. */
+static bool is_broken(const char *denied, int error)
+{
+	return denied && error != 0 && error != EPERM && error != EACCES;
+}
+
+void choose_warn_broken(struct chooser *c)
+{
+	const char *list = "";
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->set->n; i++) {
+		const struct gpu *g = &c->set->v[i];
+
+		if (is_broken(g->denied, g->denied_errno) && n++ < BROKEN_MAX)
+			list = arena_printf(c->a, "%s%s%s (%s)", list, *list ? ", " : "", g->pci,
+					    g->denied);
+		for (size_t k = 0; k < g->n_migs; k++)
+			if (!g->denied && is_broken(g->migs[k].denied, g->migs[k].denied_errno) &&
+			    n++ < BROKEN_MAX)
+				list = arena_printf(c->a, "%s%sMIG gi%d/ci%d of %s (%s)", list,
+						    *list ? ", " : "", g->migs[k].gi, g->migs[k].ci,
+						    g->pci, g->migs[k].denied);
+	}
+	if (n > BROKEN_MAX)
+		list = arena_printf(c->a, "%s and %zu more", list, n - BROKEN_MAX);
+	if (n)
+		strv_push(c->a, c->warn, arena_printf(c->a, "not used: GPU %s", list));
 }
 
 /* ---- a list ---- */
@@ -117,6 +151,8 @@ static int choose_number(struct chooser *c)
 			err_hint(c->e, "start without GPUs: --gpus none");
 		return -ENODEV;
 	}
+	if (c->sel->kind == GPU_SEL_ALL)
+		choose_warn_broken(c);
 	if (want == usable) {
 		choose_marked(c, NULL);
 		return 0;

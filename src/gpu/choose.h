@@ -73,6 +73,9 @@ int choose_add(struct chooser *c, const struct gpu_choice *new);
 /** choose_marked - the usable GPUs that have a mark; without @marks all that are usable */
 void choose_marked(struct chooser *c, const bool *marks);
 
+/** choose_warn_broken - say what "all" and "auto" leave out because something is missing */
+void choose_warn_broken(struct chooser *c);
+
 /* ---- auto (choose_auto.c) ---- */
 
 int choose_auto(struct chooser *c, const struct gpu_visible *v);

@@ -9,8 +9,7 @@
 
 #include "choose.h"
 
-#define ITEM_MAX   128 /* a word of CUDA_VISIBLE_DEVICES; UUIDs have 40 */
-#define BROKEN_MAX 2   /* GPUs that the warning about broken ones lists */
+#define ITEM_MAX 128 /* a word of CUDA_VISIBLE_DEVICES; UUIDs have 40 */
 
 /* Does CUDA_VISIBLE_DEVICES say that there are GPUs? */
 static bool visible_gives(const char *devices)
@@ -129,37 +128,6 @@ static void choose_visible(struct chooser *c, const struct gpu_visible *v)
 		visible_warn_order(c, v);
 }
 
-/* Somebody forbade it (a device cgroup, a file mode, the administrator); else it is broken. */
-static bool is_broken(const char *denied, int error)
-{
-	return denied && error != 0 && error != EPERM && error != EACCES;
-}
-
-/* What "auto" leaves out because something is missing. */
-static void auto_warn_broken(struct chooser *c)
-{
-	const char *list = "";
-	size_t n = 0;
-
-	for (size_t i = 0; i < c->set->n; i++) {
-		const struct gpu *g = &c->set->v[i];
-
-		if (is_broken(g->denied, g->denied_errno) && n++ < BROKEN_MAX)
-			list = arena_printf(c->a, "%s%s%s (%s)", list, *list ? ", " : "", g->pci,
-					    g->denied);
-		for (size_t k = 0; k < g->n_migs; k++)
-			if (!g->denied && is_broken(g->migs[k].denied, g->migs[k].denied_errno) &&
-			    n++ < BROKEN_MAX)
-				list = arena_printf(c->a, "%s%sMIG gi%d/ci%d of %s (%s)", list,
-						    *list ? ", " : "", g->migs[k].gi, g->migs[k].ci,
-						    g->pci, g->migs[k].denied);
-	}
-	if (n > BROKEN_MAX)
-		list = arena_printf(c->a, "%s and %zu more", list, n - BROKEN_MAX);
-	if (n)
-		strv_push(c->a, c->warn, arena_printf(c->a, "not used: GPU %s", list));
-}
-
 static bool all_forbidden(const struct gpu_set *set)
 {
 	for (size_t i = 0; i < set->n; i++)
@@ -195,7 +163,7 @@ int choose_auto(struct chooser *c, const struct gpu_visible *v)
 		return 0;
 	if (gpu_count_usable(c->set) == 0)
 		return auto_without(c, v);
-	auto_warn_broken(c);
+	choose_warn_broken(c);
 	if (v->devices && !v->job)
 		choose_visible(c, v);
 	else
