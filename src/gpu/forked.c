@@ -58,14 +58,17 @@ static int child_descriptors(int out)
 	return sys_close_range(FD_FREE, ~0U, 0);
 }
 
-static int child_limit(int resource, rlim_t max)
+/* Never above what we have ourselves. */
+static int child_limit(int resource, rlim_t soft, rlim_t hard)
 {
 	struct rlimit l;
 
 	if (getrlimit((__rlimit_resource_t)resource, &l) < 0)
 		return -errno;
-	if (l.rlim_max > max)
-		l.rlim_max = max;
+	if (l.rlim_max > hard)
+		l.rlim_max = hard;
+	if (l.rlim_cur > soft)
+		l.rlim_cur = soft;
 	if (l.rlim_cur > l.rlim_max)
 		l.rlim_cur = l.rlim_max;
 	return setrlimit((__rlimit_resource_t)resource, &l) < 0 ? -errno : 0;
@@ -73,15 +76,16 @@ static int child_limit(int resource, rlim_t max)
 
 /*
  * No limit of the address space: NVML and CUDA reserve more of it than the machine has memory.
- * Processor time ends what spins even where nobody waits for it any more.
+ * Processor time ends what spins even where nobody waits for it any more; at the soft limit the
+ * kernel sends SIGXCPU, which says so, at the hard one SIGKILL, which may be anybody's.
  */
 static int child_limits(unsigned int seconds)
 {
-	int r = child_limit(RLIMIT_CORE, 0);
+	int r = child_limit(RLIMIT_CORE, 0, 0);
 
 	if (r == 0)
-		r = child_limit(RLIMIT_CPU, seconds);
-	return r < 0 ? r : child_limit(RLIMIT_NOFILE, DESCRIPTORS_MAX);
+		r = child_limit(RLIMIT_CPU, seconds, seconds + 1);
+	return r < 0 ? r : child_limit(RLIMIT_NOFILE, DESCRIPTORS_MAX, DESCRIPTORS_MAX);
 }
 
 /*

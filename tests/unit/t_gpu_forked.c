@@ -2,6 +2,7 @@
 /* The limited child: what it has, what it has not, and that it is gone. */
 #include <dirent.h>
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -193,6 +194,21 @@ static void spin(const void *arg, int out)
 		;
 }
 
+static void *spin_thread(void *arg)
+{
+	spin(arg, -1);
+	return NULL;
+}
+
+/* Uses up its processor time before our patience ends, where there are processors for it. */
+static void spin_twice(const void *arg, int out)
+{
+	pthread_t thread;
+
+	(void)pthread_create(&thread, NULL, spin_thread, NULL);
+	spin(arg, out);
+}
+
 static bool is_alive(pid_t pid)
 {
 	char path[64], *text = NULL;
@@ -247,6 +263,9 @@ static void test_ends(void)
 	       "a hang behind a closed pipe");
 	job.run = spin;
 	is_int(forked_run(&job, answer, sizeof(answer), &sig), -ETIMEDOUT, "an endless loop");
+	job.run = spin_twice;
+	is_int(forked_run(&job, answer, sizeof(answer), &sig), -ETIMEDOUT,
+	       "two: out of processor time is no crash");
 	is_int(run(have_children, NULL, answer, sizeof(answer), &sig), sizeof(pid_t),
 	       "a child that leaves one behind does not hold us up");
 	memcpy(&orphan, answer, sizeof(orphan));
