@@ -74,9 +74,9 @@ static void report(const void *arg, int out)
 	(void)getrlimit(RLIMIT_CORE, &core);
 	(void)getrlimit(RLIMIT_CPU, &cpu);
 	(void)sigprocmask(SIG_BLOCK, NULL, &blocked);
-	say(out, arena_printf(a, "cwd=%s\nenviron=%d\nsession=%d\ncore=%d\ncpu=%d\n", cwd,
+	say(out, arena_printf(a, "cwd=%s\nenviron=%d\nsession=%d\ncore=%d\ncpu=%d/%d\n", cwd,
 			      environ && environ[0], getsid(0) == getpid(), (int)core.rlim_max,
-			      (int)cpu.rlim_cur));
+			      (int)cpu.rlim_cur, (int)cpu.rlim_max));
 	say(out, arena_printf(a, "blocked=%d\nint=%d\narg=%s\n", sigismember(&blocked, SIGUSR1),
 			      signal(SIGINT, SIG_DFL) == SIG_DFL, (const char *)arg));
 	say_status(a, out, "NoNewPrivs:");
@@ -105,7 +105,7 @@ static void test_report(void)
 	for (const char *const *w =
 		     (const char *const[]){ "NoNewPrivs:\t1\n", "CapPrm:\t0000000000000000\n",
 					    "cwd=/\n", "environ=0\n", "session=1\n", "core=0\n",
-					    "cpu=20\n", "blocked=0\n", "int=1\n", "arg=hello\n",
+					    "cpu=20/21\n", "blocked=0\n", "int=1\n", "arg=hello\n",
 					    "fd0=/dev/null\n", "fd1=/dev/null\n", "fd2=/dev/null\n",
 					    "fd3=pipe\n", NULL };
 	     *w; w++) {
