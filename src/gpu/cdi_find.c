@@ -186,7 +186,26 @@ static int find_in_dir(const struct cdi_dir *dir, const char *name, struct cdi_f
 	return ret->spec != NULL;
 }
 
-/* The names of one kind, or those of all others. */
+static bool has_name(const struct strv *names, const char *name)
+{
+	for (size_t i = 0; i < names->n; i++)
+		if (str_eq(names->v[i], name))
+			return true;
+	return false;
+}
+
+/* The names in one file, as many as a message has room for and one more. */
+static void list_devices(const struct finder *f, const struct cdi_spec *spec, struct strv *ret)
+{
+	for (size_t i = 0; i < spec->n && ret->n <= NAMES_SAID; i++) {
+		const char *name = arena_printf(f->a, "%s=%s", spec->kind, spec->v[i].name);
+
+		if (!has_name(ret, name))
+			strv_push(f->a, ret, name);
+	}
+}
+
+/* Those of one kind, or those of all others. */
 static void list_names(const struct finder *f, const char *wanted, bool same, struct strv *ret)
 {
 	for (size_t d = 0; d < f->n; d++) {
@@ -194,11 +213,8 @@ static void list_names(const struct finder *f, const char *wanted, bool same, st
 			const struct cdi_spec *spec = &f->dirs[d].v[s];
 			const char *rest = str_after(wanted, spec->kind);
 
-			if ((rest && *rest == '=') != same)
-				continue;
-			for (size_t i = 0; i < spec->n; i++)
-				strv_push(f->a, ret,
-					  arena_printf(f->a, "%s=%s", spec->kind, spec->v[i].name));
+			if ((rest && *rest == '=') == same)
+				list_devices(f, spec, ret);
 		}
 	}
 }

@@ -15,6 +15,8 @@
 #include "driver_scan.h"
 #include "look.h"
 
+#define LINKS_DEEP_MAX 8 /* a link to a link to a link ... */
+
 /* struct call - a hook's command line, cut */
 struct call {
 	const char *name; /* "update-ldcache" */
@@ -124,14 +126,13 @@ static int make_link(struct cdi_merger *m, const char *text, struct err *e)
 static int hook_links(struct cdi_merger *m, const struct call *c, struct err *e)
 {
 	struct strv links = { 0 };
-	size_t before;
+	bool helped = true;
 
 	read_option(m->a, c, "--link", &links);
-	do {
+	for (unsigned int pass = 0; pass < LINKS_DEEP_MAX && helped; pass++) {
 		size_t left = 0;
 
-		before = links.n;
-		for (size_t i = 0; i < before; i++) {
+		for (size_t i = 0; i < links.n; i++) {
 			int r = make_link(m, links.v[i], e);
 
 			if (r < 0)
@@ -139,8 +140,9 @@ static int hook_links(struct cdi_merger *m, const struct call *c, struct err *e)
 			if (r == 0)
 				links.v[left++] = links.v[i];
 		}
+		helped = left < links.n;
 		links.n = left;
-	} while (links.n && links.n < before);
+	}
 	return 0;
 }
 
@@ -183,6 +185,15 @@ void cdi_hook_folders(struct cdi_merger *m, const struct cdi_edits *ed)
 	}
 }
 
+/* Devices of one file have the same hooks. */
+static void warn_once(struct cdi_merger *m, const char *text)
+{
+	for (size_t i = 0; i < m->warn->n; i++)
+		if (str_eq(m->warn->v[i], text))
+			return;
+	strv_push(m->a, m->warn, text);
+}
+
 static int merge_hook(struct cdi_merger *m, const struct cdi_hook *hook, struct err *e)
 {
 	struct call c;
@@ -196,11 +207,9 @@ static int merge_hook(struct cdi_merger *m, const struct cdi_hook *hook, struct 
 	for (size_t i = 0; i < ELEMENTS(hook_rows); i++)
 		if (str_eq(hook_rows[i].name, c.name))
 			return hook_rows[i].run ? hook_rows[i].run(m, &c, e) : 0;
-	strv_push(m->a, m->warn,
-		  arena_printf(m->a,
-			       "%s: the hook \"%s\" is not known here, its effect is missing "
-			       "(%s)",
-			       m->found->name, c.name, m->found->spec->file));
+	warn_once(m,
+		  arena_printf(m->a, "%s: the hook \"%s\" is not known here, its effect is missing",
+			       m->found->spec->file, c.name));
 	return 0;
 }
 

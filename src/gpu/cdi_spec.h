@@ -10,8 +10,6 @@
 
 #include <gpurun/json.h>
 
-#define CDI_LIST_MAX 4096U /* entries of one list */
-
 /* A device node; its recorded numbers are not kept: they change when modules are loaded anew. */
 struct cdi_node {
 	const char *path; /* inside */

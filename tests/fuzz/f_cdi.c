@@ -29,15 +29,24 @@ static void check_spec(const struct cdi_spec *s)
 	}
 }
 
+static void check_ops(const struct op_list *l)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		const char *dst = l->v[i].dst;
+
+		if (path_below(dst, "/proc") || path_below(dst, "/sys") ||
+		    path_below(dst, "/dev") || path_below(dst, GPU_DIR) || str_eq(dst, "/"))
+			abort();
+	}
+}
+
 static void check_sight(const struct gpu_sight *s)
 {
 	for (size_t i = 0; i < s->links.n; i++)
 		if (!str_after(s->links.v[i], "/dev/"))
 			abort();
-	for (size_t i = 0; i < s->files.n; i++)
-		if (path_below(s->files.v[i].dst, "/proc") ||
-		    path_below(s->files.v[i].dst, "/dev") || path_below(s->files.v[i].dst, GPU_DIR))
-			abort();
+	check_ops(&s->files);
+	check_ops(&s->dirs);
 	for (size_t i = 0; i < s->env.n; i++)
 		if (!strchr(s->env.v[i], '='))
 			abort();
