@@ -199,6 +199,17 @@ static void say_left_out(struct libs *l)
 
 /* ---- ld.so.cache ------------------------------------------------------------------------------ */
 
+/* What a start before this one left in a container that is kept; its driver may be gone. */
+static void cache_forget(struct ld_cache *c)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->n; i++)
+		if (!path_below(c->v[i].path, GPU_DIR))
+			c->v[n++] = c->v[i];
+	c->n = n;
+}
+
 static void cache_read(struct libs *l)
 {
 	const struct gpu_target *t = l->in->t;
@@ -207,6 +218,7 @@ static void cache_read(struct libs *l)
 		l->cache = (struct ld_cache){ 0 };
 		strv_push(l->in->a, l->in->warn, "image: " LD_CACHE " is damaged, it is replaced");
 	}
+	cache_forget(&l->cache);
 }
 
 /*
