@@ -79,7 +79,7 @@ static int read_file(struct finder *f, const struct cdi_place *place, const char
 	_cleanup_fd_ int fd = root_open(f->root->fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
 	const char *why;
 	struct stat st;
-	int r = fd;
+	int r;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_sys(e, fd < 0 ? -fd : errno, "%s", path);

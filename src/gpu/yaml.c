@@ -8,7 +8,7 @@
 #include "yaml.h"
 
 #include <errno.h>
-#include <yaml.h>
+#include <yaml.h> /* libyaml's; NOLINT(readability-duplicate-include) */
 
 #include <gpurun/lib.h>
 #include <gpurun/str.h>

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cdi_look(): names, what files give, where they are looked for, and what is not accepted. */
+#include <gpurun/image.h>
+
 #include "cdi-host.h"
 
 #define HEAD          "cdiVersion: 0.6.0\nkind: v.com/c\n"
@@ -147,6 +149,48 @@ static void test_whole(struct arena *a)
 	h.sight = (struct gpu_sight){ 0 };
 	is_int(cdi_host_look(&h, "nvidia.com/gpu=0,nvidia.com/gpu=cap"), 0, "JSON is taken");
 	is_str(cdi_host_text(&h), whole_sight, "and gives the same");
+	cdi_host_free(&h);
+}
+
+static const struct op *find_op(const struct op_list *l, const char *dst)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (str_eq(l->v[i].dst, dst))
+			return &l->v[i];
+	return NULL;
+}
+
+/* What comes of it: files before any directory of the host, nodes where the file wants them. */
+static void test_edits(struct arena *a)
+{
+	const struct image_abi abi = { .libc = IMAGE_LIBC_GLIBC, .libdir = "/usr/lib" };
+	const struct gpu_target target = { .abi = &abi };
+	const struct gpu_choices none = { 0 };
+	const struct op *op;
+	struct edits ed = { 0 };
+	struct cdi_host h;
+
+	cdi_host_new(&h, a);
+	is_int(cdi_host_try(&h, whole_yaml, "nvidia.com/gpu=0"), 0, "a device");
+	is_int(gpu_edits(a, &none, &h.sight, &h.o, &target, &ed, &h.warn, &h.e), 0, "its edits");
+	is_str(ed.files.v[ed.files.n - 1].dst, "/run/vendor/socket", "its files are the last ones");
+	is_str(ed.ops.v[ed.ops.n - 2].dst, "/opt/vendor", "so are its directories");
+	is_str(ed.ops.v[ed.ops.n - 1].dst, "/opt/vendor/bin/smi", "and what is in them");
+	ok(!find_op(&ed.files, "/opt/vendor") && find_op(&ed.files, "/.gpurun/lib64/libcuda.so"),
+	   "each in its list");
+	op = find_op(&ed.ops, "/dev/inside");
+	ok(op && op->kind == OP_BIND_DEV && str_eq(op->src, "/dev/nvidia0"), "a node elsewhere");
+	is_str(op ? op->why : NULL, "CDI nvidia.com/gpu=0", "and for whom");
+	op = find_op(&ed.ops, "/proc/driver/nvidia/params");
+	ok(op && op->flags & OPF_BIND_FILE, "params are bound over the kernel's");
+	h.sight.proc_hidden = true;
+	ed = (struct edits){ 0 };
+	is_int(gpu_edits(a, &none, &h.sight, &h.o, &target, &ed, &h.warn, &h.e), 0,
+	       "a hidden /proc");
+	op = find_op(&ed.ops, "/proc/driver");
+	ok(op && op->kind == OP_TMPFS, "a tmpfs to put them in");
+	op = find_op(&ed.ops, "/proc/driver/nvidia/params");
+	ok(op && !(op->flags & OPF_BIND_FILE), "and there they are");
 	cdi_host_free(&h);
 }
 
@@ -505,6 +549,7 @@ int main(void)
 
 	test_names();
 	test_whole(a);
+	test_edits(a);
 	test_native_first(a);
 	test_libraries(a);
 	test_directories(a);
