@@ -252,7 +252,7 @@ int plan_build(struct arena *a, const struct plan_input *in, const struct plan *
 		plan_refuse,      plan_namespaces, plan_identity,    plan_rootfs,      plan_files,
 		plan_base_mounts, plan_devices,    plan_user_mounts, plan_masks,       plan_order,
 		plan_argv,        plan_workdir,    plan_terminal,    plan_environment, plan_caps,
-		plan_limits,      plan_fds,        plan_security,    plan_texts,
+		plan_limits,      plan_fds,        plan_security,    plan_hidden,      plan_texts,
 	};
 	struct builder b = {
 		.a = a,

@@ -82,6 +82,7 @@ int plan_argv(struct builder *b, struct err *e);        /* argv.c */
 int plan_environment(struct builder *b, struct err *e); /* env.c */
 int plan_caps(struct builder *b, struct err *e);        /* caps.c */
 int plan_limits(struct builder *b, struct err *e);      /* limits.c */
+int plan_hidden(struct builder *b, struct err *e);      /* devices.c */
 
 /** subids_identity - map the ranges; @ret_uids, @ret_gids: the first ids that are not (subids.c) */
 int subids_identity(struct builder *b, uint32_t *ret_uids, uint32_t *ret_gids, struct err *e);

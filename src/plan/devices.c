@@ -4,10 +4,13 @@
  */
 #include <errno.h>
 
+#include <gpurun/driver.h>
 #include <gpurun/str.h>
 #include <gpurun/sys.h>
 
 #include "build.h"
+
+#define LD_CACHE "/etc/ld.so.cache"
 
 /* "PATH[:PATH[:rwm]]"; the second field may be the permissions, as docker takes it. */
 static int device_parse(struct builder *b, const char *text, struct op *op, struct err *e)
@@ -68,6 +71,55 @@ int plan_devices(struct builder *b, struct err *e)
 		if (r < 0)
 			return r;
 		plan_op(b, PHASE_BASE, op);
+	}
+	return 0;
+}
+
+static bool has_file(const struct edits *ed, const char *dst)
+{
+	for (size_t i = 0; i < ed->files.n; i++)
+		if (str_eq(ed->files.v[i].dst, dst))
+			return true;
+	return false;
+}
+
+static bool has_node(const struct edits *ed)
+{
+	for (size_t i = 0; i < ed->ops.n; i++)
+		if (ed->ops.v[i].kind == OP_BIND_DEV)
+			return true;
+	return false;
+}
+
+/* The driver's libraries are found without ld.so.cache. */
+static bool has_library_path(const struct builder *b)
+{
+	const char *path = env_get(&b->p->process.env, "LD_LIBRARY_PATH");
+
+	return path && strstr(path, GPU_LIB_DIR);
+}
+
+/* What the user mounts wins, but CUDA would not say why it finds no library or no GPU then. */
+int plan_hidden(struct builder *b, struct err *e)
+{
+	const struct op_list *mounts = &b->phases[PHASE_USER];
+	bool cache = has_file(b->in->gpu, LD_CACHE) && !has_library_path(b);
+	bool nodes = has_node(b->in->gpu) && b->p->process.landlock_dev;
+
+	(void)e;
+	for (size_t i = 0; i < mounts->n; i++) {
+		const struct op *op = &mounts->v[i];
+
+		if (cache && path_below(LD_CACHE, op->dst))
+			plan_warn(b,
+				  "%s: hides " LD_CACHE ", by which programs find the driver; with "
+				  "-e LD_LIBRARY_PATH=" GPU_LIB_DIR " they do",
+				  op->why);
+		if (nodes && str_eq(op->dst, "/dev"))
+			plan_warn(b,
+				  "%s: hides the container's own /dev; devices answer only there, "
+				  "the GPUs will not work",
+				  op->why);
 	}
 	return 0;
 }
