@@ -36,9 +36,10 @@ enum op_kind {
 
 enum {
 	OPF_OPTIONAL = 1 << 0,  /* a missing source (or, for MASK and READONLY, dst) is no error;
-				 * BIND, FILE and SYMLINK: neither is a dst that is missing
-				 * where the root cannot be written (EROFS, EACCES, EPERM,
-				 * EOVERFLOW) */
+				 * BIND, FILE and SYMLINK: neither is a dst that cannot be
+				 * made, as the root cannot be written there (EROFS, EACCES,
+				 * EPERM, EOVERFLOW) or has something else in the way (ENOTDIR,
+				 * EISDIR, EEXIST, ELOOP) */
 	OPF_RECURSIVE = 1 << 1, /* BIND: with the mounts below src */
 	OPF_HOST = 1 << 2,      /* PROC, SYSFS, MQUEUE: the host's instead of a fresh one */
 	OPF_BIND_FILE = 1 << 3, /* FILE: the text sits on a tmpfs file bound over dst read-only

@@ -45,6 +45,16 @@ static bool is_unwritable(int r)
 	return r == -EROFS || r == -EACCES || r == -EPERM || r == -EOVERFLOW;
 }
 
+/*
+ * What is optional is left out where the image has no place for it: nothing can be written there,
+ * or something else is in the way, such as a file for a directory or a link that leads nowhere.
+ */
+static bool is_left_out(const struct op *op, int r)
+{
+	return op->flags & OPF_OPTIONAL &&
+	       (is_unwritable(r) || r == -ENOTDIR || r == -EISDIR || r == -EEXIST || r == -ELOOP);
+}
+
 /* Open the parent directory of the destination; @ret_name is its last component. */
 static int parent_open(struct child *c, const struct op *op, const char **ret_name)
 {
@@ -99,8 +109,9 @@ static int target_open(struct child *c, const struct op *op, bool directory, str
 	}
 	if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode) != directory) {
 		(void)fd_close(fd);
-		return err_set(e, EINVAL, "%s (%s): is %s inside the image, the source is %s",
-			       op->dst, op->why, directory ? "a file" : "a directory",
+		return err_set(e, directory ? ENOTDIR : EISDIR,
+			       "%s (%s): is %s inside the image, the source is %s", op->dst,
+			       op->why, directory ? "a file" : "a directory",
 			       directory ? "a directory" : "a file");
 	}
 	return fd;
@@ -118,7 +129,7 @@ int op_attach(struct child *c, const struct op *op, int tree, bool directory, st
 			return op_error(op, -r, e);
 	}
 	target = target_open(c, op, directory, e);
-	if (is_unwritable(target) && (op->flags & OPF_OPTIONAL)) {
+	if (is_left_out(op, target)) {
 		*e = (struct err){ 0 };
 		return 0;
 	}
@@ -280,7 +291,7 @@ static int op_file(struct child *c, const struct op *op, struct err *e)
 		return file_bind(c, op, e);
 	parent = parent_open(c, op, &name);
 	r = parent < 0 ? parent : file_create(parent, name, op);
-	if (is_unwritable(r) && (op->flags & OPF_OPTIONAL))
+	if (is_left_out(op, r))
 		return 0;
 	return r < 0 ? op_error(op, -r, e) : 0;
 }
@@ -303,7 +314,7 @@ static int op_symlink(struct child *c, const struct op *op, struct err *e)
 
 	parent = parent_open(c, op, &name);
 	r = parent < 0 ? parent : link_create(parent, name, op->data);
-	if (is_unwritable(r) && (op->flags & OPF_OPTIONAL))
+	if (is_left_out(op, r))
 		return 0;
 	return r < 0 ? op_error(op, -r, e) : 0;
 }
