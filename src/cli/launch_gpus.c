@@ -266,7 +266,9 @@ static void take_image_caps(struct launch *l)
 			continue;
 		/* "all" is what an image says that does not know what it wants */
 		if (caps & ~(uint32_t)GPU_CAP_HARMLESS && !str_eq(value, "all"))
-			log_note("the image asks for %s; to give it: --gpu-caps %s", value, value);
+			log_note("the image asks for %s; to give it: --gpu-caps %s",
+				 gpu_caps_text(l->a, caps),
+				 gpu_caps_text(l->a, l->gpu_options.caps | caps));
 		l->gpu_options.caps |= caps & GPU_CAP_HARMLESS;
 	}
 }

@@ -1,7 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# Images with something else where the driver's programs and files belong: what has no place is left
-# out, the rest works, and no link leads to what the user mounts.
+# Images that are in the way of GPUs.  With something else where the driver's programs and files
+# belong: what has no place is left out, the rest works, and no link leads to what the user mounts.
+# With an environment that asks for more than libraries, or at great length.
 load common
 load gpu
 
@@ -75,4 +76,13 @@ starts() {
 	on -- -q --gpus 0 "$T/cache.tar" sh -c true
 	is "$status" 125
 	says '/etc/ld\.so\.cache .*Is a directory'
+}
+
+@test "graphics of the image are told in short, with what the command has already" {
+	local words
+	words=$(printf 'graphics,%.0s' {1..2000})video
+	mkimage "$T/root" --docker --env PATH=/bin --env "NVIDIA_DRIVER_CAPABILITIES=$words" --tag long:1 "$T/long.tar"
+	on -- --gpus 0 "$T/long.tar" sh -c '[ ! -e /dev/nvidia-modeset ]'
+	is "$status" 0
+	is "$stderr" 'gpurun: the image asks for compute,video,graphics; to give it: --gpu-caps compute,utility,video,graphics'
 }
