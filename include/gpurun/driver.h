@@ -71,11 +71,12 @@ struct gpu_file {
 
 /**
  * struct gpu_driver - the user-space driver below a driver root
+ * @module: version of the kernel module, or NULL
  * @version: of the libraries, or NULL when there are none; @others: further versions found
  */
 struct gpu_driver {
 	const char *root; /* "" or the driver root, for messages */
-	const char *version;
+	const char *module, *version;
 	struct strv others;
 	uint16_t machine; /* EM_* of libcuda or libnvidia-ml */
 	struct gpu_file *files;
@@ -98,11 +99,11 @@ struct gpu_sight {
 
 /**
  * gpu_driver_look - the driver's files below @root (the driver root)
- * @want: version of the kernel module, preferred where several are installed; or NULL
+ * @module: version of the kernel module, preferred where several are installed; or NULL
  * @caps: files that none of these wants may be left out; 0: libcuda and libnvidia_ml are enough
  * Return: 0, also when nothing was found (version NULL, searched says where); -errno
  */
-int gpu_driver_look(struct arena *a, const struct sysroot *root, const char *want, uint32_t caps,
+int gpu_driver_look(struct arena *a, const struct sysroot *root, const char *module, uint32_t caps,
 		    struct gpu_driver *ret, struct err *e);
 
 /**
@@ -112,10 +113,9 @@ int gpu_driver_look(struct arena *a, const struct sysroot *root, const char *wan
  * Errors: no libraries, or of another version than the kernel module (when o->explicit; else a
  *	   warning and sight.driver NULL); a node on request that is missing
  */
-int gpu_look(struct arena *a, const struct sysroot *root, const struct gpu_set *set,
-	     const struct gpu_choices *chosen, const struct gpu_driver *driver,
-	     const struct gpu_options *o, struct gpu_sight *ret, struct strv *ret_warn,
-	     struct err *e);
+int gpu_look(struct arena *a, const struct sysroot *root, const struct gpu_choices *chosen,
+	     const struct gpu_driver *driver, const struct gpu_options *o, struct gpu_sight *ret,
+	     struct strv *ret_warn, struct err *e);
 
 /**
  * cdi_look - the same for CDI device names ("nvidia.com/gpu=0"), from the CDI files below @root

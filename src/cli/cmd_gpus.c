@@ -38,7 +38,7 @@ const char *gpus_user(struct arena *a, pid_t pid)
 
 	if (stat(arena_printf(a, "/proc/%d", pid), &st) < 0)
 		return NULL;
-	p = getpwuid(st.st_uid);
+	p = getpwuid(st.st_uid); /* cppcheck-suppress getpwuidCalled ; there is one thread */
 	return p ? arena_strdup(a, p->pw_name) : arena_printf(a, "%u", st.st_uid);
 }
 

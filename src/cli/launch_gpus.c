@@ -143,8 +143,8 @@ static int look_chosen(struct launch *l, struct strv *warnings, struct err *e)
 	int r = look_driver(l, e);
 
 	if (r >= 0)
-		r = gpu_look(l->a, &l->root, &l->host.gpus, &l->chosen, &l->driver, &l->gpu_options,
-			     &l->sight, warnings, e);
+		r = gpu_look(l->a, &l->root, &l->chosen, &l->driver, &l->gpu_options, &l->sight,
+			     warnings, e);
 	if (r >= 0 && !l->sight.driver)
 		l->chosen.n = 0;
 	return r;

@@ -82,6 +82,8 @@ static size_t pick_grow(struct picks *p, size_t pool, size_t start, size_t want)
 		for (size_t i = 0; i < pool; i++)
 			if (!p->v[i].taken && (!best || p->v[i].degree > best->degree))
 				best = &p->v[i];
+		if (!best)
+			break;
 		links += best->degree;
 		pick_take(p, best);
 	}
@@ -131,6 +133,8 @@ const char *gpu_pick(struct arena *a, const struct gpu_set *set, const struct gp
 	for (size_t i = 0; i < set->n; i++)
 		if (gpu_usable(&set->v[i]))
 			VEC_PUSH(a, p.v, p.n, p.cap, ((struct pick){ .gpu = &set->v[i], .at = i }));
+	if (!p.n)
+		return NULL;
 	qsort(p.v, p.n, sizeof(*p.v), pick_compare);
 	pool = pick_pool(&p, sel->count);
 	for (size_t i = 0; i < pool; i++) {

@@ -223,16 +223,16 @@ static void choose_version(struct driver_scan *s, struct gpu_driver *d)
 			strv_push(s->a, &d->others, s->versions.v[i]);
 }
 
-int gpu_driver_look(struct arena *a, const struct sysroot *root, const char *want, uint32_t caps,
+int gpu_driver_look(struct arena *a, const struct sysroot *root, const char *module, uint32_t caps,
 		    struct gpu_driver *ret, struct err *e)
 {
 	struct driver_scan s = {
 		.a = a,
 		.root = root,
-		.want = want,
+		.want = module,
 		.caps = caps | GPU_CAP_DEFAULT, /* libcuda and libnvidia-ml are always told */
 	};
-	struct gpu_driver d = { .root = root->label };
+	struct gpu_driver d = { .root = root->label, .module = module };
 	int r = driver_scan(&s, e);
 
 	if (r < 0)
@@ -248,7 +248,8 @@ int gpu_driver_look(struct arena *a, const struct sysroot *root, const char *wan
 	take_programs(&s, &d);
 	take_data(&s, &d);
 	take_sockets(&s, &d);
-	qsort(d.files, d.n_files, sizeof(*d.files), file_order);
+	if (d.n_files)
+		qsort(d.files, d.n_files, sizeof(*d.files), file_order);
 	d.libcuda = lib_path(&d, "libcuda.so.");
 	d.libnvidia_ml = lib_path(&d, "libnvidia-ml.so.");
 	*ret = d;

@@ -236,7 +236,7 @@ static int look_anchor(struct driver_scan *s, struct driver_dir dir, const struc
 		       struct err *e)
 {
 	_cleanup_fd_ int fd = -1;
-	const char *host;
+	const char *host = "";
 	bool here = false;
 
 	for (size_t i = 0; i < dir.names.n; i++) {

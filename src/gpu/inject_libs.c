@@ -76,7 +76,7 @@ static void lib_link(struct libs *l, unsigned int bits, const char *name, const 
 	struct injector *in = l->in;
 	const char *dst = path_join(in->a, lib_dir(bits), name);
 
-	if (has_file(in, dst))
+	if (!target || has_file(in, dst))
 		return;
 	inject_file(in, (struct op){
 				.kind = OP_SYMLINK,

@@ -59,7 +59,7 @@ static int refuse(struct looker *l, const char *text, const char *hint, struct e
 
 static int look_versions(struct looker *l, struct err *e)
 {
-	const char *module = l->set->driver_version, *libs = l->driver->version;
+	const char *module = l->driver->module, *libs = l->driver->version;
 	const char *below = l->driver->root && l->driver->root[0]
 				    ? arena_printf(l->a, " below %s", l->driver->root)
 				    : "";
@@ -128,15 +128,13 @@ void look_proc(struct arena *a, const struct sysroot *root, struct gpu_sight *si
 	sight->proc_hidden = is_hidden(root);
 }
 
-int gpu_look(struct arena *a, const struct sysroot *root, const struct gpu_set *set,
-	     const struct gpu_choices *chosen, const struct gpu_driver *driver,
-	     const struct gpu_options *o, struct gpu_sight *ret, struct strv *ret_warn,
-	     struct err *e)
+int gpu_look(struct arena *a, const struct sysroot *root, const struct gpu_choices *chosen,
+	     const struct gpu_driver *driver, const struct gpu_options *o, struct gpu_sight *ret,
+	     struct strv *ret_warn, struct err *e)
 {
 	struct looker l = {
 		.a = a,
 		.root = root,
-		.set = set,
 		.chosen = chosen,
 		.driver = driver,
 		.o = o,

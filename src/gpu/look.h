@@ -15,7 +15,6 @@
 struct looker {
 	struct arena *a;
 	const struct sysroot *root;
-	const struct gpu_set *set;
 	const struct gpu_choices *chosen;
 	const struct gpu_driver *driver;
 	const struct gpu_options *o;

@@ -17,7 +17,6 @@ struct look_case {
 	struct arena *a;
 	char dir[64];
 	struct gpu gpu;
-	struct gpu_set set;
 	struct gpu_choices chosen;
 	struct gpu_driver driver;
 	struct gpu_options o;
@@ -69,8 +68,11 @@ static void case_new(struct look_case *c, struct arena *a)
 	put(c, "/proc/driver/nvidia/params", "ResmanDebugLevel: 1\nModifyDeviceFiles: 1\nX: 2\n");
 	put(c, "/proc/driver/nvidia/version", "NVRM version: 550.163.01\n");
 	c->gpu = (struct gpu){ .index = 0, .minor = 0, .pci = "0000:3b:00.0" };
-	c->set.driver_version = "550.163.01";
-	c->driver = (struct gpu_driver){ .root = "", .version = "550.163.01" };
+	c->driver = (struct gpu_driver){
+		.root = "",
+		.module = "550.163.01",
+		.version = "550.163.01",
+	};
 	c->o = (struct gpu_options){ .ask = "--gpus 0", .explicit = true, .caps = GPU_CAP_DEFAULT };
 }
 
@@ -91,8 +93,7 @@ static int look(struct look_case *c)
 	c->warn = (struct strv){ 0 };
 	c->e = (struct err){ 0 };
 	c->sight = (struct gpu_sight){ 0 };
-	r = gpu_look(c->a, &root, &c->set, &c->chosen, &c->driver, &c->o, &c->sight, &c->warn,
-		     &c->e);
+	r = gpu_look(c->a, &root, &c->chosen, &c->driver, &c->o, &c->sight, &c->warn, &c->e);
 	fd_close(root.fd);
 	return r;
 }
@@ -127,17 +128,17 @@ static void test_versions(struct look_case *c)
 {
 	is_int(look(c), 0, "the same version (%s)", c->e.msg);
 	ok(c->sight.driver == &c->driver && !c->warn.n, "the driver is used, nothing to be said");
-	c->set.driver_version = NULL;
+	c->driver.module = NULL;
 	is_int(look(c), 0, "a module whose version is not known (%s)", c->e.msg);
 	ok(c->sight.driver, "is not compared");
-	c->set.driver_version = "550.54.14";
+	c->driver.module = "550.54.14";
 	refused(c, ENOENT,
 		"the kernel module is of driver 550.54.14, the libraries are of 550.163.01 (they "
 		"were updated)",
 		"reboot");
 	c->driver.root = "/run/nvidia/driver";
 	refused(c, ENOENT, "the libraries below /run/nvidia/driver are of 550.163.01", "reboot");
-	c->set.driver_version = "560.35.03";
+	c->driver.module = "560.35.03";
 	refused(c, ENOENT, "are of 550.163.01: CUDA would refuse to work", "--driver-root");
 	c->o.explicit = false;
 	is_int(look(c), 0, "under auto no error");
