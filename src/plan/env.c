@@ -290,6 +290,20 @@ int env_apply_options(struct arena *a, const struct host *h, const struct strv *
 	return 0;
 }
 
+/* An image, or -e, may mean the host's numbers; CUDA takes a list that starts so for an empty one. */
+static void warn_gpu_list(struct builder *b, const struct strv *env)
+{
+	const char *list = env_get(env, "CUDA_VISIBLE_DEVICES");
+	size_t n = list ? strcspn(list, ",") : 0;
+	int64_t first = n ? list_number(arena_strndup(b->a, list, n)) : -1;
+
+	if (b->in->n_gpus && first >= 0 && (uint64_t)first >= b->in->n_gpus)
+		plan_warn(b,
+			  "CUDA_VISIBLE_DEVICES=%s: the GPUs inside (%zu) count from 0, CUDA will "
+			  "see none",
+			  list, b->in->n_gpus);
+}
+
 int plan_environment(struct builder *b, struct err *e)
 {
 	struct plan_process *pr = &b->p->process;
@@ -314,5 +328,6 @@ int plan_environment(struct builder *b, struct err *e)
 	if (pr->tty && !env_get(env, "TERM"))
 		env_put(b->a, env, "TERM=xterm");
 	pr->path = env_get(env, "PATH");
+	warn_gpu_list(b, env);
 	return 0;
 }

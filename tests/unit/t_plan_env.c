@@ -145,6 +145,33 @@ static void test_renumber(struct arena *a)
 		       "'%s' of %zu GPUs", rows[i].value, rows[i].n);
 }
 
+/* A list that means no GPU inside is said, whoever made it. */
+static void test_wrong_list(struct arena *a)
+{
+	static const struct {
+		const char *entry;
+		bool said;
+	} rows[] = {
+		{ "CUDA_VISIBLE_DEVICES=2", true },   { "CUDA_VISIBLE_DEVICES=2,0", true },
+		{ "CUDA_VISIBLE_DEVICES=1", false },  { "CUDA_VISIBLE_DEVICES=0,7", false },
+		{ "CUDA_VISIBLE_DEVICES=", false },   { "CUDA_VISIBLE_DEVICES=GPU-8a", false },
+		{ "CUDA_VISIBLE_DEVICES=-1", false },
+	};
+
+	for (size_t i = 0; i < ELEMENTS(rows); i++) {
+		struct plan_case c;
+
+		case_init(&c, a);
+		strv_push(a, &c.image.config.env, rows[i].entry);
+		built(&c);
+		is_int((long long)c.p->warnings.n, 0, "no GPU, nothing to say");
+		strv_push(a, &c.gpu_names, "0");
+		strv_push(a, &c.gpu_names, "1");
+		built(&c);
+		is_int((long long)c.p->warnings.n, rows[i].said, "%s", rows[i].entry);
+	}
+}
+
 static void test_exec(struct arena *a)
 {
 	struct plan_case c;
@@ -188,6 +215,7 @@ int main(void)
 	test_sources(a);
 	test_host(a);
 	test_renumber(a);
+	test_wrong_list(a);
 	test_exec(a);
 	return done_testing();
 }
