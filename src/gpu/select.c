@@ -78,7 +78,7 @@ static int sel_take_item(struct sel_parser *p, const char *text)
 		return sel_refuse(p, p->sel.text, "an empty item in the list");
 	if (is_range(text)) {
 		err_set(p->e, EINVAL, "%s: ranges are not accepted", text);
-		err_hint(p->e, "name each GPU: --gpus 0,1,2,3");
+		err_hint(p->e, "name each GPU, as in --gpus 0,1,2");
 		return -EINVAL;
 	}
 	if (sel_item_parse(text, &item) < 0)
