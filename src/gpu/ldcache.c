@@ -6,16 +6,25 @@
  *	u32  entries, bytes of strings
  *	u8   byte order		2: little endian, 0: written before glibc 2.33
  *	u8   pad[3]
- *	u32  extension		0: none (names of hardware directories, for entries with a mask)
+ *	u32  extension		offset of the extensions, 0: none
  *	u32  unused[3]
  *	struct { u32 flags, name, path, osversion; u64 hardware; } entry[]
  *	strings
  *
  * where names and paths are offsets from the magic.  Until glibc 2.32 ldconfig put a table of an
- * older format in front; no glibc since 2.2 needs it.
+ * older format in front; no glibc since 2.2 needs it.  Extensions, since glibc 2.33:
+ *
+ *	u32  magic
+ *	u32  sections
+ *	struct { u32 tag, flags, offset, size; } section[]
+ *
+ * of which one matters: an array of u32, the offsets of the names of subdirectories of
+ * glibc-hwcaps.  To ld.so all of these are offsets from the beginning of the file; ldconfig writes
+ * those of the names from the magic, so behind an old table ld.so finds no variants.
  *
  * ld.so searches by bisection, so the order of the entries is part of the format: descending by
- * ldcache_compare(), then by flags; among equal ones the first counts.
+ * ldcache_compare(), then by flags; of equal ones the first counts.  Variants for better
+ * processors come before the library for all: ld.so ends its search there.
  */
 #include "ldcache.h"
 
@@ -38,6 +47,15 @@
 #define ENDIAN_UNKNOWN 0U
 #define ENDIAN_LITTLE  2U
 
+#define EXTENSION_MAGIC 0xeaa42174U
+#define EXTENSION_ALIGN 4U
+#define TAG_HWCAPS      1U
+
+/* The field "hardware" of a variant: this bit, an ISA level, an index into the names. */
+#define HARDWARE_HWCAPS ((uint64_t)1 << 62)
+#define HARDWARE_ISA    ((uint64_t)0x3ff << 32)
+#define HARDWARE_INDEX  ((uint64_t)UINT32_MAX)
+
 struct file_header {
 	char magic[sizeof(NEW_MAGIC) - 1];
 	uint32_t n, strings;
@@ -47,6 +65,12 @@ struct file_header {
 struct file_entry {
 	uint32_t flags, name, path, osversion;
 	uint64_t hardware;
+};
+struct file_extension {
+	uint32_t magic, n;
+};
+struct file_section {
+	uint32_t tag, flags, offset, size;
 };
 _Static_assert(sizeof(struct file_header) == 48, "the header of ld.so.cache");
 _Static_assert(sizeof(struct file_entry) == 24, "an entry of ld.so.cache");
@@ -106,14 +130,31 @@ int ldcache_compare(const char *a, const char *b)
 	}
 }
 
-/* < 0: @x stands before @y. */
-static int entry_order(const struct ld_entry *x, const struct ld_entry *y)
+/* < 0: @x and its variants stand before @y. */
+static int library_order(const struct ld_entry *x, const struct ld_entry *y)
 {
 	int r = ldcache_compare(y->name, x->name);
 
 	if (r)
 		return r;
 	return x->flags == y->flags ? 0 : x->flags > y->flags ? -1 : 1;
+}
+
+/* Variants by the names of their subdirectories, then the library for all. */
+static uint64_t variant_rank(const struct ld_entry *e)
+{
+	return e->hardware ? e->hardware & HARDWARE_INDEX : UINT64_MAX;
+}
+
+/* < 0: @x stands before @y. */
+static int entry_order(const struct ld_entry *x, const struct ld_entry *y)
+{
+	uint64_t m = variant_rank(x), n = variant_rank(y);
+	int r = library_order(x, y);
+
+	if (r)
+		return r;
+	return m == n ? 0 : m < n ? -1 : 1;
 }
 
 /* Merge the sorted v[0..mid) and v[mid..n); @room for mid entries. */
@@ -180,6 +221,70 @@ static const char *string_get(const uint8_t *data, size_t len, uint32_t at, size
 	return s;
 }
 
+/*
+ * Where the offsets of the names are, and of how many bytes; NULL: nowhere, or ld.so would not
+ * look at them.  @at 0 is no exception: the magic of the file is not that of extensions.
+ */
+static const uint8_t *hwcaps_find(const uint8_t *file, size_t len, size_t at, size_t *ret_size)
+{
+	const uint8_t *found = NULL;
+	struct file_extension ext;
+	struct file_section in;
+
+	if (at % EXTENSION_ALIGN || at > len || len - at < sizeof(ext))
+		return NULL;
+	memcpy(&ext, file + at, sizeof(ext));
+	at += sizeof(ext);
+	if (le32toh(ext.magic) != EXTENSION_MAGIC || le32toh(ext.n) > (len - at) / sizeof(in))
+		return NULL;
+	for (size_t i = 0; i < le32toh(ext.n); i++) {
+		size_t offset, size;
+
+		memcpy(&in, file + at + i * sizeof(in), sizeof(in));
+		offset = le32toh(in.offset);
+		size = le32toh(in.size);
+		if (offset > len || size > len - offset)
+			return NULL;
+		if (le32toh(in.tag) != TAG_HWCAPS)
+			continue;
+		found = offset % EXTENSION_ALIGN || size % sizeof(uint32_t) ? NULL : file + offset;
+		*ret_size = size;
+	}
+	return found;
+}
+
+/* All the names or none: to ld.so a name is its place in a sorted list. */
+static void hwcaps_read(struct arena *a, const uint8_t *file, size_t len, size_t at,
+			struct strv *ret)
+{
+	size_t size = 0, budget = LDCACHE_STRINGS_MAX;
+	const uint8_t *p = hwcaps_find(file, len, at, &size);
+	struct strv names = { 0 };
+
+	if (!p || size / sizeof(uint32_t) > LDCACHE_HWCAPS_MAX)
+		return;
+	for (size_t i = 0; i < size / sizeof(uint32_t); i++) {
+		const char *name;
+		uint32_t offset;
+
+		memcpy(&offset, p + i * sizeof(offset), sizeof(offset));
+		name = string_get(file, len, le32toh(offset), LDCACHE_NAME_MAX, &budget);
+		if (!name || (i && strcmp(names.v[i - 1], name) >= 0))
+			return;
+		strv_push(a, &names, name);
+	}
+	*ret = names;
+}
+
+/* For every processor, or a variant whose name is known. */
+static bool is_kept(uint64_t hardware, const struct strv *hwcaps)
+{
+	if (!hardware)
+		return true;
+	return (hardware & ~(HARDWARE_ISA | HARDWARE_INDEX)) == HARDWARE_HWCAPS &&
+	       (hardware & HARDWARE_INDEX) < hwcaps->n;
+}
+
 static int entries_read(struct arena *a, const uint8_t *data, size_t len, size_t n,
 			struct ld_cache *ret)
 {
@@ -191,7 +296,8 @@ static int entries_read(struct arena *a, const uint8_t *data, size_t len, size_t
 		struct ld_entry out;
 
 		memcpy(&in, p, sizeof(in)); /* behind the old format it may lie anywhere */
-		if (in.hardware)
+		out.hardware = le64toh(in.hardware);
+		if (!is_kept(out.hardware, &ret->hwcaps))
 			continue;
 		out.flags = le32toh(in.flags);
 		out.name = string_get(data, len, le32toh(in.name), LDCACHE_NAME_MAX, &budget);
@@ -213,8 +319,9 @@ int ldcache_parse(struct arena *a, const void *file, size_t len, struct ld_cache
 
 	if (!data)
 		return -EBADMSG;
-	len -= (size_t)(data - (const uint8_t *)file);
 	memcpy(&head, data, sizeof(head));
+	hwcaps_read(a, file, len, le32toh(head.extension), &cache.hwcaps);
+	len -= (size_t)(data - (const uint8_t *)file);
 	n = le32toh(head.n);
 	head.byte_order &= ENDIAN_MASK;
 	if (head.byte_order != ENDIAN_UNKNOWN && head.byte_order != ENDIAN_LITTLE)
@@ -233,15 +340,15 @@ int ldcache_parse(struct arena *a, const void *file, size_t len, struct ld_cache
 	return 0;
 }
 
-/* The first entry that does not stand before @key. */
-static size_t entry_place(const struct ld_cache *c, const struct ld_entry *key)
+/* The first entry that does not stand before the library @key and its variants. */
+static size_t library_place(const struct ld_cache *c, const struct ld_entry *key)
 {
 	size_t lo = 0, hi = c->n;
 
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
 
-		if (entry_order(&c->v[mid], key) < 0)
+		if (library_order(&c->v[mid], key) < 0)
 			lo = mid + 1;
 		else
 			hi = mid;
@@ -252,16 +359,21 @@ static size_t entry_place(const struct ld_cache *c, const struct ld_entry *key)
 const char *ldcache_find(const struct ld_cache *c, uint32_t flags, const char *name)
 {
 	struct ld_entry key = { .flags = flags, .name = name };
-	size_t i = entry_place(c, &key);
 
-	return i < c->n && entry_order(&c->v[i], &key) == 0 ? c->v[i].path : NULL;
+	for (size_t i = library_place(c, &key); i < c->n; i++) {
+		if (library_order(&c->v[i], &key) != 0)
+			break;
+		if (!c->v[i].hardware)
+			return c->v[i].path;
+	}
+	return NULL;
 }
 
 void ldcache_put(struct arena *a, struct ld_cache *c, struct ld_entry entry)
 {
-	size_t i = entry_place(c, &entry), j = i, rest;
+	size_t i = library_place(c, &entry), j = i, rest;
 
-	while (j < c->n && entry_order(&c->v[j], &entry) == 0)
+	while (j < c->n && library_order(&c->v[j], &entry) == 0)
 		j++;
 	rest = c->n - j;
 	if (i == j)
@@ -281,39 +393,87 @@ static size_t path_shared(const struct ld_entry *e)
 	return path + 1;
 }
 
+static size_t string_write(char *file, size_t at, const char *s)
+{
+	size_t n = strlen(s) + 1;
+
+	memcpy(file + at, s, n);
+	return at + n;
+}
+
 /* Append the strings of an entry; a name that is the end of its path is not written twice. */
 static size_t entry_write(struct file_entry *out, const struct ld_entry *e, char *file, size_t at)
 {
-	size_t path = strlen(e->path) + 1, shared = path_shared(e);
+	size_t name = at + path_shared(e), end = string_write(file, at, e->path);
 
 	*out = (struct file_entry){
 		.flags = htole32(e->flags),
 		.path = htole32((uint32_t)at),
-		.name = htole32((uint32_t)(at + shared)),
+		.name = htole32((uint32_t)name),
+		.hardware = htole64(e->hardware),
 	};
-	memcpy(file + at, e->path, path);
-	at += path;
-	if (shared < path)
-		return at;
-	memcpy(file + at, e->name, strlen(e->name) + 1);
-	return at + strlen(e->name) + 1;
+	return name < end ? end : string_write(file, end, e->name);
+}
+
+/* The names that variants need, if there are variants. */
+static struct strv hwcaps_used(const struct ld_cache *c)
+{
+	for (size_t i = 0; i < c->n; i++)
+		if (c->v[i].hardware)
+			return c->hwcaps;
+	return (struct strv){ 0 };
+}
+
+/* Append the extensions; @names: the offsets of @n names. */
+static size_t extension_write(char *file, size_t at, const uint32_t *names, size_t n)
+{
+	struct file_extension ext = { .magic = htole32(EXTENSION_MAGIC), .n = htole32(1) };
+	struct file_section section = { .tag = htole32(TAG_HWCAPS) };
+	size_t size = n * sizeof(*names);
+
+	section.offset = htole32((uint32_t)(at + sizeof(ext) + sizeof(section)));
+	section.size = htole32((uint32_t)size);
+	memcpy(file + at, &ext, sizeof(ext));
+	memcpy(file + at + sizeof(ext), &section, sizeof(section));
+	memcpy(file + at + sizeof(ext) + sizeof(section), names, size);
+	return at + sizeof(ext) + sizeof(section) + size;
+}
+
+/* At most so many bytes. */
+static size_t format_size(const struct ld_cache *c, const struct strv *hwcaps)
+{
+	size_t len = sizeof(struct file_header) + c->n * sizeof(struct file_entry) +
+		     EXTENSION_ALIGN + sizeof(struct file_extension) + sizeof(struct file_section);
+
+	for (size_t i = 0; i < c->n; i++)
+		len += strlen(c->v[i].path) + strlen(c->v[i].name) + 2;
+	for (size_t i = 0; i < hwcaps->n; i++)
+		len += strlen(hwcaps->v[i]) + 1 + sizeof(uint32_t);
+	return len;
 }
 
 const char *ldcache_format(struct arena *a, const struct ld_cache *c, size_t *ret_len)
 {
-	size_t at = sizeof(struct file_header) + c->n * sizeof(struct file_entry), len = at;
+	size_t start = sizeof(struct file_header) + c->n * sizeof(struct file_entry), at = start;
 	struct file_header head = { .n = htole32((uint32_t)c->n), .byte_order = ENDIAN_LITTLE };
-	struct file_entry *out;
-	char *file;
+	struct strv hwcaps = hwcaps_used(c);
+	uint32_t *names = ARENA_ARRAY(a, uint32_t, hwcaps.n);
+	char *file = arena_alloc(a, format_size(c, &hwcaps));
+	struct file_entry *out = (struct file_entry *)(file + sizeof(head));
 
 	for (size_t i = 0; i < c->n; i++)
-		len += strlen(c->v[i].path) + strlen(c->v[i].name) + 2;
-	file = arena_alloc(a, len);
-	out = (struct file_entry *)(file + sizeof(head));
-	for (size_t i = 0; i < c->n; i++)
 		at = entry_write(&out[i], &c->v[i], file, at);
+	for (size_t i = 0; i < hwcaps.n; i++) {
+		names[i] = htole32((uint32_t)at);
+		at = string_write(file, at, hwcaps.v[i]);
+	}
 	memcpy(head.magic, NEW_MAGIC, sizeof(head.magic));
-	head.strings = htole32((uint32_t)(at - sizeof(head) - c->n * sizeof(struct file_entry)));
+	head.strings = htole32((uint32_t)(at - start));
+	if (hwcaps.n) {
+		at = (at + EXTENSION_ALIGN - 1) / EXTENSION_ALIGN * EXTENSION_ALIGN;
+		head.extension = htole32((uint32_t)at);
+		at = extension_write(file, at, names, hwcaps.n);
+	}
 	memcpy(file, &head, sizeof(head));
 	*ret_len = at;
 	return file;

@@ -16,15 +16,26 @@
 #define LDCACHE_ENTRIES_MAX 65536U
 #define LDCACHE_NAME_MAX    1024U       /* of a library */
 #define LDCACHE_STRINGS_MAX (16U << 20) /* all names and paths, as many times as they are used */
+#define LDCACHE_HWCAPS_MAX  64U         /* subdirectories of glibc-hwcaps; x86-64 has 3 */
 
+/*
+ * struct ld_entry - one library
+ * @hardware: 0, or of a variant in a subdirectory of glibc-hwcaps: the number of its name in
+ *            struct ld_cache, and above it what else ld.so asks of the processor, as in the file
+ */
 struct ld_entry {
 	uint32_t flags; /* 0x0303: x86-64 of libc6, 0x0003: i386, 0x0a03: aarch64 */
 	const char *name, *path;
+	uint64_t hardware;
 };
-/* The entries are in ld.so's order at all times; equal ones in the order of their priority. */
+/*
+ * The entries are in ld.so's order at all times; equal ones in the order of their priority,
+ * variants first.  @hwcaps: "x86-64-v3", ..., sorted.
+ */
 struct ld_cache {
 	struct ld_entry *v;
 	size_t n, cap;
+	struct strv hwcaps;
 };
 
 /** ldcache_flags - of libraries for @machine (EM_*); 0: not known */
@@ -37,16 +48,18 @@ uint32_t ldcache_flags(uint16_t machine);
 int ldcache_compare(const char *a, const char *b);
 
 /**
- * ldcache_parse - the entries of the new format, those for special hardware left out (pure)
- * Accepts the old format with the new one behind it.  Names and paths point into @file.
+ * ldcache_parse - the entries of the new format (pure)
+ * Accepts the old format with the new one behind it.  Names and paths point into @file.  Left
+ * out: libraries for bits of the processor, as glibc wrote them until 2.36, and variants whose
+ * subdirectory cannot be told, which ld.so does not use either.
  * Return: 0; -EBADMSG: no cache, or damaged, or over a limit
  */
 int ldcache_parse(struct arena *a, const void *file, size_t len, struct ld_cache *ret);
 
-/** ldcache_find - the path that ld.so would take for @name, or NULL */
+/** ldcache_find - the path that ld.so would take for @name if it had no variants, or NULL */
 const char *ldcache_find(const struct ld_cache *c, uint32_t flags, const char *name);
 
-/** ldcache_put - add an entry; those of the same flags and name (to ld.so) go */
+/** ldcache_put - add an entry; those of the same flags and name (to ld.so) go, variants too */
 void ldcache_put(struct arena *a, struct ld_cache *c, struct ld_entry entry);
 
 /** ldcache_format - a file of the new format only (pure) */

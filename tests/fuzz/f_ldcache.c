@@ -9,7 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	_cleanup_arena_ struct arena *a = arena_new((size_t)256 << 20);
-	const struct ld_entry entry = { 0x0303, "libcuda.so.1", "/.gpurun/lib64/libcuda.so.1" };
+	const struct ld_entry entry = { 0x0303, "libcuda.so.1", "/.gpurun/lib64/libcuda.so.1", 0 };
 	struct ld_cache c = { 0 }, again = { 0 };
 	const char *out;
 	size_t len;

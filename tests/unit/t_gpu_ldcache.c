@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 #include <elf.h>
 #include <errno.h>
+#include <gnu/libc-version.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -17,6 +18,9 @@
 #define CACHE  "/etc/ld.so.cache"
 #define X86_64 0x0303U
 #define I386   0x0003U
+
+#define HWCAPS(i)    ((uint64_t)1 << 62 | (i)) /* the variant of the subdirectory @i */
+#define ISA_LEVEL(n) ((uint64_t)(n) << 32)
 
 static int sign(int v)
 {
@@ -63,7 +67,7 @@ struct line {
 static const struct line lines[] = {
 	{ X86_64, 0, "libz.so.10", "/usr/lib/libz.so.10" },
 	{ X86_64, 0, "libz.so.9", "/usr/lib/libz.so.9" },
-	{ X86_64, (uint64_t)1 << 62, "liby.so.1", "/usr/lib/glibc-hwcaps/x86-64-v3/liby.so.1" },
+	{ X86_64, HWCAPS(0), "liby.so.1", "/usr/lib/glibc-hwcaps/x86-64-v3/liby.so.1" },
 	{ X86_64, 0, "liby.so.1", "/usr/lib/liby.so.1" },
 	{ X86_64, 0, "liby.so.1", "/opt/lib/liby.so.1" },
 	{ I386, 0, "liby.so.1", "/usr/lib32/liby.so.1" },
@@ -72,7 +76,7 @@ static const struct line lines[] = {
 
 struct file {
 	char b[4096];
-	size_t n;
+	size_t n, start; /* of the new format */
 };
 
 static void put(struct file *f, uint64_t v, size_t n)
@@ -99,7 +103,7 @@ static void build(struct file *f, const struct line *v, size_t n, size_t old, ui
 		f->n += 12 * old;
 		f->n = (f->n + 7) / 8 * 8;
 	}
-	start = f->n;
+	start = f->start = f->n;
 	memcpy(f->b + start, "glibc-ld.so.cache1.1", 20);
 	f->n += 20;
 	put(f, n, 4);
@@ -117,6 +121,30 @@ static void build(struct file *f, const struct line *v, size_t n, size_t old, ui
 		put(f, v[i].hardware, 8);
 	}
 	f->n = at;
+}
+
+/* Append the extensions: a section that nobody knows, and the names of subdirectories. */
+static void extend(struct file *f, const char *const *names, size_t n)
+{
+	size_t where[LDCACHE_HWCAPS_MAX + 1];
+
+	for (size_t i = 0; i < n; i++) {
+		where[i] = f->n;
+		f->n = text(f, f->n, names[i]);
+	}
+	f->n = (f->n + 3) / 4 * 4;
+	memcpy(f->b + f->start + 32, &(uint32_t){ (uint32_t)f->n }, 4);
+	put(f, 0xeaa42174, 4);
+	put(f, 2, 4);
+	put(f, 77, 4);
+	put(f, 0, 8);
+	put(f, 9, 4);
+	put(f, 1, 4);
+	put(f, 0, 4);
+	put(f, f->n + 8, 4);
+	put(f, 4 * n, 4);
+	for (size_t i = 0; i < n; i++)
+		put(f, where[i], 4);
 }
 
 static void check_lines(const struct ld_cache *c)
@@ -172,13 +200,13 @@ static void test_change(struct arena *a)
 
 	build(&f, lines, ELEMENTS(lines), SIZE_MAX, 2);
 	(void)ldcache_parse(a, f.b, f.n, &c);
-	ldcache_put(a, &c, (struct ld_entry){ X86_64, "libcuda.so.1", "/new/libcuda.so.1" });
+	ldcache_put(a, &c, (struct ld_entry){ X86_64, "libcuda.so.1", "/new/libcuda.so.1", 0 });
 	is_int(c.n, ELEMENTS(lines) - 1, "in place of what ld.so takes for the same name");
-	ldcache_put(a, &c, (struct ld_entry){ X86_64, "liby.so.1", "/new/liby.so.1" });
+	ldcache_put(a, &c, (struct ld_entry){ X86_64, "liby.so.1", "/new/liby.so.1", 0 });
 	is_int(c.n, ELEMENTS(lines) - 2, "in place of both");
-	ldcache_put(a, &c, (struct ld_entry){ X86_64, "libz.so.99", "/new/other-name" });
-	ldcache_put(a, &c, (struct ld_entry){ X86_64, "a", "/new/first" });
-	ldcache_put(a, &c, (struct ld_entry){ X86_64, "a", "/new/a" });
+	ldcache_put(a, &c, (struct ld_entry){ X86_64, "libz.so.99", "/new/other-name", 0 });
+	ldcache_put(a, &c, (struct ld_entry){ X86_64, "a", "/new/first", 0 });
+	ldcache_put(a, &c, (struct ld_entry){ X86_64, "a", "/new/a", 0 });
 	is_int(c.n, ELEMENTS(lines), "two more");
 	out = ldcache_format(a, &c, &len);
 	is_int(ldcache_parse(a, out, len, &again), 0, "written and read");
@@ -193,6 +221,129 @@ static void test_change(struct arena *a)
 	is_str(ldcache_find(&again, X86_64, "a"), "/new/a", "the last put");
 }
 
+/* Variants for better processors, in the order in which ld.so wants them, and what is left out. */
+static const char *const dirs[] = { "x86-64-v2", "x86-64-v3" };
+static const struct line variants[] = {
+	{ X86_64, HWCAPS(0), "liby.so.1", "/lib/glibc-hwcaps/x86-64-v2/liby.so.1" },
+	{ X86_64, HWCAPS(1) | ISA_LEVEL(3), "liby.so.1", "/lib/glibc-hwcaps/x86-64-v3/liby.so.1" },
+	{ X86_64, 0, "liby.so.1", "/lib/liby.so.1" },
+	{ I386, HWCAPS(1), "liby.so.1", "/lib32/glibc-hwcaps/x86-64-v3/liby.so.1" },
+	{ X86_64, HWCAPS(1), "libx.so.1", "/lib/glibc-hwcaps/x86-64-v3/libx.so.1" },
+	{ X86_64, HWCAPS(2), "liby.so.1", "/no/such/subdirectory" },
+	{ X86_64, HWCAPS(0) | (uint64_t)1 << 42, "liby.so.1", "/no/such/bit" },
+	{ X86_64, (uint64_t)1 << 61, "liby.so.1", "/lib/haswell/liby.so.1" },
+};
+enum { VARIANTS = ELEMENTS(variants), VARIANTS_KEPT = 5 };
+
+static void check_variants(const struct ld_cache *c)
+{
+	is_int(c->n, VARIANTS_KEPT, "those that ld.so can tell");
+	is_int(c->hwcaps.n, ELEMENTS(dirs), "the names of the subdirectories");
+	for (size_t i = 0; i < c->n && i < VARIANTS; i++) {
+		is_str(c->v[i].path, variants[i].path, "in ld.so's order");
+		ok(c->v[i].hardware == variants[i].hardware, "for the same hardware");
+	}
+	is_str(ldcache_find(c, X86_64, "liby.so.1"), "/lib/liby.so.1", "the one for all");
+	is_str(ldcache_find(c, X86_64, "libx.so.1"), NULL, "none for all");
+}
+
+static void test_variants(struct arena *a)
+{
+	static struct line turned[VARIANTS];
+	struct ld_cache c = { 0 }, again = { 0 };
+	struct file f;
+	const char *out;
+	uint32_t at;
+	size_t len;
+
+	for (size_t i = 0; i < VARIANTS; i++)
+		turned[i] = variants[(i * 3 + 2) % VARIANTS];
+	for (size_t old = 0; old < 4; old++) {
+		build(&f, turned, VARIANTS, old < 3 ? old : SIZE_MAX, 2);
+		extend(&f, dirs, ELEMENTS(dirs));
+		is_int(ldcache_parse(a, f.b, f.n, &c), 0, "a cache with variants");
+		check_variants(&c);
+	}
+	out = ldcache_format(a, &c, &len);
+	memcpy(&at, out + 32, 4);
+	ok(at && at % 4 == 0 && at < len, "the extensions are aligned");
+	is_int(ldcache_parse(a, out, len, &again), 0, "written and read");
+	check_variants(&again);
+	ldcache_put(a, &c, (struct ld_entry){ X86_64, "liby.so.1", "/new/liby.so.1", 0 });
+	is_int(c.n, VARIANTS_KEPT - 2, "in place of one and its variants");
+	is_str(c.v[0].path, "/new/liby.so.1", "where they were");
+	is_str(c.v[1].path, variants[3].path, "variants of another machine: kept");
+	is_str(c.v[2].path, variants[4].path, "variants of another library: kept");
+}
+
+/* What has no variants is written as if there were no such thing. */
+static void test_no_variants(struct arena *a)
+{
+	struct ld_cache with = { 0 }, without = { 0 };
+	const char *out[2];
+	struct file f;
+	size_t len[2];
+
+	build(&f, variants + 2, 1, SIZE_MAX, 2);
+	is_int(ldcache_parse(a, f.b, f.n, &without), 0, "without extensions");
+	extend(&f, dirs, ELEMENTS(dirs));
+	is_int(ldcache_parse(a, f.b, f.n, &with), 0, "with extensions that nothing needs");
+	out[0] = ldcache_format(a, &without, &len[0]);
+	out[1] = ldcache_format(a, &with, &len[1]);
+	ok(len[0] == len[1] && memcmp(out[0], out[1], len[0]) == 0, "the same bytes");
+	is_int(*(const uint32_t *)(const void *)(out[0] + 32), 0, "no extensions");
+}
+
+/* One 32-bit word of the extensions changed: ld.so would see no names, we do not either. */
+static void test_damaged_names(struct arena *a)
+{
+	static const struct {
+		size_t at;
+		uint32_t value;
+		const char *what;
+	} rows[] = {
+		{ 0, 0xeaa42175, "another magic" },
+		{ 4, 1, "no names" },
+		{ 4, 0x10000000, "more sections than bytes" },
+		{ 16, UINT32_MAX, "another section that ends behind the file" },
+		{ 20, UINT32_MAX, "another section larger than the file" },
+		{ 24, 2, "another tag" },
+		{ 32, UINT32_MAX - 3, "names behind the file" },
+		{ 32, 1, "names not aligned" },
+		{ 36, 0, "names of no bytes" },
+		{ 36, 7, "half a name" },
+		{ 36, 12, "more names than bytes" },
+		{ 40, UINT32_MAX, "a name behind the file" },
+		{ 40, 47, "an empty name" },
+		{ 44, 1, "not sorted" },
+	};
+	const char *same[] = { "x86-64-v2", "x86-64-v2" }, *many[LDCACHE_HWCAPS_MAX + 1];
+	struct ld_cache c = { 0 };
+	struct file f, bad;
+	uint32_t at;
+
+	build(&f, variants, VARIANTS, SIZE_MAX, 2);
+	extend(&f, dirs, ELEMENTS(dirs));
+	memcpy(&at, f.b + 32, 4);
+	for (size_t i = 0; i < ELEMENTS(rows); i++) {
+		bad = f;
+		memcpy(bad.b + at + rows[i].at, &rows[i].value, 4);
+		ok(ldcache_parse(a, bad.b, bad.n, &c) == 0 && c.n == 1 && c.hwcaps.n == 0, "%s",
+		   rows[i].what);
+	}
+	build(&f, variants, VARIANTS, SIZE_MAX, 2);
+	extend(&f, same, ELEMENTS(same));
+	ok(ldcache_parse(a, f.b, f.n, &c) == 0 && c.n == 1, "a name twice");
+	for (size_t i = 0; i < ELEMENTS(many); i++)
+		many[i] = arena_printf(a, "%03zu", i);
+	for (size_t over = 0; over < 2; over++) {
+		build(&f, variants, VARIANTS, SIZE_MAX, 2);
+		extend(&f, many, LDCACHE_HWCAPS_MAX + over);
+		is_int(ldcache_parse(a, f.b, f.n, &c), 0, "%u names", LDCACHE_HWCAPS_MAX);
+		is_int(c.hwcaps.n, over ? 0 : LDCACHE_HWCAPS_MAX, "at most so many");
+	}
+}
+
 static void test_from_nothing(struct arena *a)
 {
 	struct ld_cache c = { 0 }, again = { 0 };
@@ -204,7 +355,8 @@ static void test_from_nothing(struct arena *a)
 	for (int i = 0; i < 1000; i++) {
 		const char *name = arena_printf(a, "lib%d.so.%d", i * 7919 % 1000, i % 10);
 
-		ldcache_put(a, &c, (struct ld_entry){ X86_64, name, arena_printf(a, "/%s", name) });
+		ldcache_put(a, &c,
+			    (struct ld_entry){ X86_64, name, arena_printf(a, "/%s", name), 0 });
 	}
 	out = ldcache_format(a, &c, &len);
 	is_int(ldcache_parse(a, out, len, &again), 0, "a thousand entries");
@@ -229,28 +381,39 @@ static bool is_sane(const char *b, size_t n)
 	if (ldcache_parse(a, copy, n, &c) < 0)
 		return c.n == 0;
 	(void)ldcache_find(&c, X86_64, "liby.so.1");
-	ldcache_put(a, &c, (struct ld_entry){ X86_64, "liby.so.1", "/new" });
+	ldcache_put(a, &c, (struct ld_entry){ X86_64, "liby.so.1", "/new", 0 });
 	out = ldcache_format(a, &c, &len);
 	return ldcache_parse(a, out, len, &again) == 0 && again.n == c.n;
 }
 
-static void test_damaged(void)
+static void check_damaged(struct file *f)
 {
 	static const uint8_t masks[] = { 0xff, 0x01, 0x80, 0x10 };
-	struct file f;
 	size_t bad = 0;
 
-	build(&f, lines, ELEMENTS(lines), 1, 2);
-	for (size_t n = 0; n < f.n; n++)
-		bad += !is_sane(f.b, n);
-	is_int(bad, 0, "every truncation of %zu bytes", f.n);
-	for (size_t i = 0; i < f.n; i++)
+	for (size_t n = 0; n < f->n; n++)
+		bad += !is_sane(f->b, n);
+	is_int(bad, 0, "every truncation of %zu bytes", f->n);
+	for (size_t i = 0; i < f->n; i++)
 		for (size_t m = 0; m < ELEMENTS(masks); m++) {
-			f.b[i] = (char)(f.b[i] ^ masks[m]);
-			bad += !is_sane(f.b, f.n);
-			f.b[i] = (char)(f.b[i] ^ masks[m]);
+			f->b[i] = (char)(f->b[i] ^ masks[m]);
+			bad += !is_sane(f->b, f->n);
+			f->b[i] = (char)(f->b[i] ^ masks[m]);
 		}
 	is_int(bad, 0, "every byte changed");
+}
+
+static void test_damaged(void)
+{
+	struct file f;
+
+	build(&f, lines, ELEMENTS(lines), 1, 2);
+	check_damaged(&f);
+	for (size_t old = 0; old < 2; old++) {
+		build(&f, variants, VARIANTS, old ? old : SIZE_MAX, 2);
+		extend(&f, dirs, ELEMENTS(dirs));
+		check_damaged(&f);
+	}
 }
 
 /* Many entries that share one long path cost more than the file is large. */
@@ -301,12 +464,12 @@ static bool read_cache(struct arena *a, struct ld_cache *ret)
 	return true;
 }
 
-/* ldconfig prints what it has for special hardware, too: "(libc6,x86-64, hwcap: ...)". */
+/* ldconfig prints what it has for bits of the processor, too: "(libc6,x86-64, hwcap: 0x...)". */
 static void test_ldconfig(struct arena *a, const struct ld_cache *c)
 {
 	const char *want =
 		output(a, "LC_ALL=C PATH=$PATH:/usr/sbin:/sbin ldconfig -p 2>/dev/null | "
-			  "sed -n '/hwcap/d;s/^\t\\(.*\\) (.*) => \\(.*\\)/\\1 \\2/p'");
+			  "sed -n '/hwcap: 0x/d;s/^\t\\(.*\\) (.*) => \\(.*\\)/\\1 \\2/p'");
 	char *got = arena_alloc(a, 1 << 20), *p = got;
 
 	if (!want || !*want) {
@@ -380,6 +543,14 @@ static uint32_t own_flags(void)
 #endif
 }
 
+static void write_file(const char *file, const void *b, size_t len)
+{
+	_cleanup_fd_ int fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+	if (fd < 0 || fd_write_all(fd, b, len) < 0)
+		abort();
+}
+
 /* A library under a new name, and this machine's zlib in another place, through ld.so. */
 static void test_linker(struct arena *a, struct ld_cache *c)
 {
@@ -388,8 +559,8 @@ static void test_linker(struct arena *a, struct ld_cache *c)
 	const char *kept = ldcache_find(c, flags, "libz.so.1");
 	char dir[] = "/tmp/t_gpu_ldcache-XXXXXX";
 	const char *lib, *file, *out;
-	int fd, r;
 	size_t len;
+	int r;
 
 	if (!any || !mkdtemp(dir)) {
 		skip("no libutil.so.1 to try it with");
@@ -401,14 +572,11 @@ static void test_linker(struct arena *a, struct ld_cache *c)
 	for (int i = 0; i < 150; i++)
 		ldcache_put(a, c,
 			    (struct ld_entry){ flags, arena_printf(a, "libgpurun-test%d.so.1", i),
-					       lib });
-	ldcache_put(a, c, (struct ld_entry){ flags, "libgpurun-test.so.1", lib });
-	ldcache_put(a, c, (struct ld_entry){ flags, "libutil.so.1", lib });
+					       lib, 0 });
+	ldcache_put(a, c, (struct ld_entry){ flags, "libgpurun-test.so.1", lib, 0 });
+	ldcache_put(a, c, (struct ld_entry){ flags, "libutil.so.1", lib, 0 });
 	out = ldcache_format(a, c, &len);
-	fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
-	if (fd < 0 || fd_write_all(fd, out, len) < 0)
-		abort();
-	fd_close(fd);
+	write_file(file, out, len);
 	r = run_with_cache(file, "libgpurun-test.so.1", lib);
 	if (r == 77) {
 		skip("no mount namespace");
@@ -425,6 +593,64 @@ static void test_linker(struct arena *a, struct ld_cache *c)
 	(void)rmdir(dir);
 }
 
+static bool has_variants(void)
+{
+#if defined(__x86_64__)
+	return __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt") &&
+	       ldcache_compare(gnu_get_libc_version(), "2.33") >= 0;
+#else
+	return false;
+#endif
+}
+
+/* A cache with variants through ld.so: as it came, merged, and when the driver has the library. */
+static void test_linker_variants(struct arena *a, const char *any)
+{
+	static const char name[] = "libgpurun-test.so.1", sub[] = "x86-64-v2";
+	char dir[] = "/tmp/t_gpu_ldcache-XXXXXX";
+	const char *names[] = { sub, "x86-64-vision" }, *file, *paths[4], *out;
+	struct line v[3] = { { X86_64, HWCAPS(0), name, NULL },
+			     { X86_64, HWCAPS(1), name, NULL },
+			     { X86_64, 0, name, NULL } };
+	struct ld_cache c = { 0 };
+	struct file f;
+	size_t len;
+
+	if (!any || !has_variants() || !mkdtemp(dir)) {
+		skip("no variants of libraries on this machine");
+		return;
+	}
+	file = arena_printf(a, "%s/cache", dir);
+	for (size_t i = 0; i < ELEMENTS(paths); i++) {
+		paths[i] = arena_printf(a, "%s/%zu.so", dir, i);
+		copy_file(any, paths[i]);
+		if (i < ELEMENTS(v))
+			v[i].path = paths[i];
+	}
+	build(&f, v, ELEMENTS(v), SIZE_MAX, 2);
+	extend(&f, names, ELEMENTS(names));
+	write_file(file, f.b, f.n);
+	if (run_with_cache(file, name, paths[0]) == 77) {
+		skip("no mount namespace");
+	} else {
+		is_int(run_with_cache(file, name, paths[0]), 0, "ld.so takes the variant");
+		is_int(ldcache_parse(a, f.b, f.n, &c), 0, "read");
+		ldcache_put(a, &c, (struct ld_entry){ X86_64, "libother.so.1", paths[3], 0 });
+		out = ldcache_format(a, &c, &len);
+		write_file(file, out, len);
+		is_int(run_with_cache(file, name, paths[0]), 0, "and still after the merge");
+		is_int(run_with_cache(file, "libother.so.1", paths[3]), 0, "the other is there");
+		ldcache_put(a, &c, (struct ld_entry){ X86_64, name, paths[3], 0 });
+		out = ldcache_format(a, &c, &len);
+		write_file(file, out, len);
+		is_int(run_with_cache(file, name, paths[3]), 0, "the driver's goes before it");
+	}
+	for (size_t i = 0; i < ELEMENTS(paths); i++)
+		(void)unlink(paths[i]);
+	(void)unlink(file);
+	(void)rmdir(dir);
+}
+
 int main(int argc, char **argv)
 {
 	_cleanup_arena_ struct arena *a = arena_new(0);
@@ -435,11 +661,15 @@ int main(int argc, char **argv)
 	test_compare();
 	test_parse(a);
 	test_change(a);
+	test_variants(a);
+	test_no_variants(a);
+	test_damaged_names(a);
 	test_from_nothing(a);
 	test_damaged();
 	test_limits(a);
 	if (read_cache(a, &c)) {
 		test_ldconfig(a, &c);
+		test_linker_variants(a, ldcache_find(&c, own_flags(), "libutil.so.1"));
 		test_linker(a, &c);
 	} else {
 		skip("no " CACHE);
