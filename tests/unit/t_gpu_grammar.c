@@ -147,7 +147,7 @@ static void test_hints(struct arena *a)
 	static const struct {
 		const char *text, *msg, *hint;
 	} rows[] = {
-		{ "0-3", "ranges", "--gpus 0,1,2,3" },
+		{ "0-3", "ranges", "--gpus 0,1,2" },
 		{ "x", "x: not understood", "count=N" },
 		{ "all,capabilities=utility", "capabilities=utility", "--gpu-caps utility" },
 		{ "driver=amd,count=1", "driver=amd", "" },
