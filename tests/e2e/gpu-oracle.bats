@@ -213,6 +213,24 @@ libnvidia-nvvm.so.4 /.gpurun/lib64/libnvidia-nvvm.so.550.163.01'
 	while read -r f; do cmp "$f" "$T/root/etc/ld.so.cache"; done < "$T/caches"
 }
 
+@test "libraries for better processors: found with a GPU as without one, but not before the driver's" {
+	local dir its=/opt/its hwcaps=/opt/its/glibc-hwcaps/x86-64-v2
+	grep -qw sse4_2 /proc/cpuinfo || skip 'no x86-64-v2 processor'
+	cp -R "$FILE_DIR/root" "$T/root"
+	for dir in $its $hwcaps; do
+		stub "$T/root$dir/libnvidia-ml.so.1" libnvidia-ml.so.1 <<< 'int nvmlInit_v2(void) { return 42; }'
+		stub "$T/root$dir/libother.so.1" libother.so.1 <<< 'int stub;'
+	done
+	mkdir -p "$T/root/etc"
+	printf '%s\n' $its "$(libraries "$FILE_DIR/root" | sed "s|^$FILE_DIR/root||")" > "$T/root/etc/ld.so.conf"
+	ldconfig -r "$T/root"
+	image "$T/root" "$T/better.tar"
+	on -- --gpus none "$T/better.tar" probe nvml libother.so.1
+	is "$output" "nvmlInit 42"$'\n'"libother.so.1 $hwcaps/libother.so.1"
+	on -- --gpus device=0 "$T/better.tar" probe nvml libother.so.1
+	is "$status $output $stderr" "0 nvmlInit 9"$'\n'"libother.so.1 $hwcaps/libother.so.1 "
+}
+
 @test "--keep: what is kept works without GPUs, and with another driver" {
 	bash "$HELPERS/stub-driver.sh" "$T/newer" 560.28.03 rhel
 	on -- --keep work --gpus device=0 "$IMAGE" probe cuda
