@@ -62,7 +62,8 @@ int root_open(int rootfd, const char *path, int flags, mode_t mode);
 
 /**
  * root_mkdirs - make the directory @path and its parents inside the root, through links that
- * are there already (resolved inside the root), never through a dangling one (-EEXIST)
+ * are there already (resolved inside the root), never through a dangling one (-EEXIST), and
+ * never in a mount to which only a link leads (-EXDEV), tmpfs excepted
  * @mode: of the last component; parents are made 0755; both less the umask
  * Return: O_PATH descriptor of the directory, or -errno.
  */
@@ -70,7 +71,7 @@ int root_mkdirs(int rootfd, const char *path, mode_t mode);
 
 /**
  * root_mkfile - make an empty regular file @path (and its parents, 0755) unless something is
- * there; a dangling final link is replaced
+ * there; a dangling final link is replaced; -EXDEV as above
  * Return: O_PATH descriptor of what is there now, or -errno.
  */
 int root_mkfile(int rootfd, const char *path, mode_t mode);

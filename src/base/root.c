@@ -4,16 +4,20 @@
  *
  * Every look-up of a path is one openat2 with RESOLVE_IN_ROOT: the kernel keeps absolute links,
  * ".." and renames under our feet inside.  Things are only ever created by a name without a
- * slash in a directory that is held open, and never through a link.
+ * slash in a directory that is held open, never through a dangling link, and never in another
+ * mount that only a link has led to: a stranger's link shall not choose where in a directory of
+ * the host something is made.
  */
 #include <gpurun/fd.h>
 #include <gpurun/sys.h>
 
 #include <errno.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 /* Whether a look-up of ".." raced with a rename anywhere in the system (EAGAIN) is luck. */
 #define ROOT_TRIES_OPEN 256
@@ -35,6 +39,35 @@ int root_open(int rootfd, const char *path, int flags, mode_t mode)
 	for (int i = 0; i < ROOT_TRIES_OPEN && fd == -EAGAIN; i++)
 		fd = sys_openat2(rootfd, path, &how);
 	return fd;
+}
+
+/* STATX_MNT_ID is there since 5.8; statx(2) itself says when it could not tell. */
+static bool same_mount(int a, int b)
+{
+	struct statx x, y;
+
+	return statx(a, "", AT_EMPTY_PATH, STATX_MNT_ID, &x) == 0 &&
+	       statx(b, "", AT_EMPTY_PATH, STATX_MNT_ID, &y) == 0 &&
+	       x.stx_mask & y.stx_mask & STATX_MNT_ID && x.stx_mnt_id == y.stx_mnt_id;
+}
+
+/*
+ * May something be made in @parent, which is @dir below the root?  In the root's own mount, in
+ * another one that @dir names without links on the way, or in memory.  -EXDEV
+ */
+static int root_may_make(int rootfd, int parent, const char *dir)
+{
+	const struct open_how how = {
+		.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS,
+	};
+	_cleanup_fd_ int plain = -1;
+	struct statfs fs;
+
+	if (same_mount(rootfd, parent) || (fstatfs(parent, &fs) == 0 && fs.f_type == TMPFS_MAGIC))
+		return 0;
+	plain = sys_openat2(rootfd, *dir ? dir : "/", &how);
+	return plain < 0 ? -EXDEV : 0;
 }
 
 /*
@@ -70,8 +103,16 @@ static int root_walk(int rootfd, char *path, mode_t mode)
 
 		*end = '\0';
 		fd = root_open(rootfd, path, O_PATH | O_DIRECTORY, 0);
-		if (fd == -ENOENT)
-			fd = root_mkdir_one(rootfd, cur, path, p, *next ? ROOT_PARENT_MODE : mode);
+		if (fd == -ENOENT) {
+			const char first = *p;
+
+			*p = '\0';
+			fd = root_may_make(rootfd, cur, path);
+			*p = first;
+			if (fd == 0)
+				fd = root_mkdir_one(rootfd, cur, path, p,
+						    *next ? ROOT_PARENT_MODE : mode);
+		}
 		*end = cut;
 		(void)fd_close(cur);
 		cur = fd;
@@ -143,9 +184,10 @@ int root_mkfile(int rootfd, const char *path, mode_t mode)
 		first = *name;
 		*name = '\0';
 		parent = root_mkdirs(rootfd, copy, ROOT_PARENT_MODE);
+		r = parent < 0 ? parent : root_may_make(rootfd, parent, copy);
 		*name = first;
-		if (parent < 0)
-			return parent;
+		if (r < 0)
+			return r;
 		r = root_mkfile_one(parent, name, mode);
 	}
 	return r;

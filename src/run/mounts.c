@@ -25,6 +25,11 @@ int op_error(const struct op *op, int code, struct err *e)
 	if (code == EEXIST) /* of root_mkdirs */
 		return err_set(e, code, "%s (%s): a link of the image on the way leads nowhere",
 			       op->dst, op->why);
+	if (code == EXDEV) /* likewise */
+		return err_set(e, code,
+			       "%s (%s): a link of the image on the way leads into another mount, "
+			       "where nothing is made",
+			       op->dst, op->why);
 	return err_sys(e, code, "%s (%s)", op->dst, op->why);
 }
 
@@ -51,8 +56,8 @@ static bool is_unwritable(int r)
  */
 static bool is_left_out(const struct op *op, int r)
 {
-	return op->flags & OPF_OPTIONAL &&
-	       (is_unwritable(r) || r == -ENOTDIR || r == -EISDIR || r == -EEXIST || r == -ELOOP);
+	return op->flags & OPF_OPTIONAL && (is_unwritable(r) || r == -ENOTDIR || r == -EISDIR ||
+					    r == -EEXIST || r == -ELOOP || r == -EXDEV);
 }
 
 /* Open the parent directory of the destination; @ret_name is its last component. */

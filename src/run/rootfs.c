@@ -201,6 +201,11 @@ static int workdir_make(struct child *c, struct err *e)
 	if (fd == -EEXIST)
 		return err_set(e, EEXIST, "working directory %s: a link on the way leads nowhere",
 			       p->cwd);
+	if (fd == -EXDEV)
+		return err_set(e, EXDEV,
+			       "working directory %s: it is not there, and a link of the image on "
+			       "the way leads into another mount, where nothing is made",
+			       p->cwd);
 	if (fd < 0)
 		return err_sys(e, -fd, "working directory %s", p->cwd);
 	(void)fd_close(fd);

@@ -306,6 +306,30 @@ in_bb() {
 	[ ! -e none ]
 }
 
+# In memory it would be allowed, so these directories of the host must be on a disk.
+@test "-v: a link of the image does not choose where in a mounted directory something is made" {
+	local disk
+	for disk in "$T" /var/tmp /tmp ''; do
+		[ -n "$disk" ] || skip "no directory on a disk"
+		[ -w "$disk" ] && [ "$(stat -f -c %T "$disk")" != tmpfs ] && break
+	done
+	disk=$(mktemp -d "$disk/gpurun-e2e.XXXXXX")
+	mkdir "$disk/a" "$disk/b"
+	small "$T/root"
+	ln -s /data "$T/root/var"
+	try -v "$disk/a:/var/sub/x" -v "$disk/b:/data" "dir:$T/root" true
+	[ "$status" = 125 ] && says '/var/sub/x .*a link of the image' && [ ! -e "$disk/b/sub" ] &&
+		try -w /var/sub -v "$disk/b:/data" "dir:$T/root" true &&
+		[ "$status" = 125 ] && says '/var/sub: .*a link of the image' && [ ! -e "$disk/b/sub" ] &&
+		works -v "$disk/a:/data/sub/x" -v "$disk/b:/data" "dir:$T/root" true &&
+		[ -d "$disk/b/sub/x" ] &&
+		works -v "$disk/a:/var/sub/x" -v "$disk/b:/data" "dir:$T/root" true || {
+		rm -r "$disk"
+		return 1
+	}
+	rm -r "$disk"
+}
+
 @test "--tmpfs and --shm-size" {
 	works --tmpfs /t:size=1m,mode=700 "$BUSYBOX" sh -c 'stat -c %a /t; df -k /t | tail -1 | tr -s " " | cut -d" " -f2'
 	is "$output" $'700\n1024'
