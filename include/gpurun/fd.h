@@ -38,6 +38,9 @@ int fd_write_all(int fd, const void *buf, size_t n);
 /** fd_read_up_to - read until @n bytes or end of file; the count or -errno */
 ssize_t fd_read_up_to(int fd, void *buf, size_t n);
 
+/** fd_pread_up_to - the same from offset @off, which the file's position does not follow */
+ssize_t fd_pread_up_to(int fd, void *buf, size_t n, off_t off);
+
 /**
  * fd_read_text - a whole file as a NUL-terminated string in the arena
  * @max: largest accepted size in bytes; -EFBIG above

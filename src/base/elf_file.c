@@ -9,7 +9,8 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
+
+#include <gpurun/fd.h>
 
 #define ELF_LAYOUT(c)                                                                              \
 	{                                                                                          \
@@ -35,31 +36,14 @@
 static const struct elf_layout elf_layout_32 = ELF_LAYOUT(32);
 static const struct elf_layout elf_layout_64 = ELF_LAYOUT(64);
 
-/* pread until @n bytes or the end of the file. */
-static ssize_t elf_pread(int fd, uint8_t *buf, size_t n, uint64_t off)
-{
-	size_t got = 0;
-
-	while (got < n) {
-		ssize_t r = pread(fd, buf + got, n - got, (off_t)(off + got));
-
-		if (r == 0)
-			break;
-		if (r > 0)
-			got += (size_t)r;
-		else if (errno != EINTR)
-			return -errno;
-	}
-	return (ssize_t)got;
-}
-
 static int elf_window_load(struct elf_file *f, struct elf_window *w, uint64_t off)
 {
 	uint64_t left = f->size - off;
 	ssize_t r;
 
 	w->len = 0;
-	r = elf_pread(f->fd, w->data, left < ELF_WINDOW ? (size_t)left : ELF_WINDOW, off);
+	r = fd_pread_up_to(f->fd, w->data, left < ELF_WINDOW ? (size_t)left : ELF_WINDOW,
+			   (off_t)off);
 	if (r < 0)
 		return (int)r;
 	w->off = off;
@@ -115,7 +99,7 @@ int elf_file_copy(const struct elf_file *f, uint64_t off, void *buf, size_t len)
 		memcpy(buf, f->mem + off, len);
 		return 0;
 	}
-	r = elf_pread(f->fd, buf, len, off);
+	r = fd_pread_up_to(f->fd, buf, len, (off_t)off);
 	if (r < 0)
 		return (int)r;
 	return (size_t)r == len ? 0 : -EBADMSG;

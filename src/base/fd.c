@@ -51,12 +51,15 @@ int fd_write_all(int fd, const void *buf, size_t n)
 	return 0;
 }
 
-ssize_t fd_read_up_to(int fd, void *buf, size_t n)
+/* @off: from there, -1: from the file's own position */
+static ssize_t fd_fill(int fd, void *buf, size_t n, off_t off)
 {
 	size_t got = 0;
 
 	while (got < n) {
-		ssize_t r = read(fd, (char *)buf + got, n - got);
+		char *to = (char *)buf + got;
+		ssize_t r =
+			off < 0 ? read(fd, to, n - got) : pread(fd, to, n - got, off + (off_t)got);
 
 		if (r == 0)
 			break;
@@ -66,6 +69,16 @@ ssize_t fd_read_up_to(int fd, void *buf, size_t n)
 			return -errno;
 	}
 	return (ssize_t)got;
+}
+
+ssize_t fd_read_up_to(int fd, void *buf, size_t n)
+{
+	return fd_fill(fd, buf, n, -1);
+}
+
+ssize_t fd_pread_up_to(int fd, void *buf, size_t n, off_t off)
+{
+	return off < 0 ? -EINVAL : fd_fill(fd, buf, n, off);
 }
 
 /* How much room to start with: the size where the file system tells it, one byte for the end. */

@@ -145,6 +145,21 @@ static void test_nonblocking(void)
 	(void)close(p[0]);
 }
 
+/* "f" holds BIG letters (test_read). */
+static void test_pread(int dirfd)
+{
+	_cleanup_fd_ int fd = openat(dirfd, "f", O_RDONLY | O_CLOEXEC);
+	char got[8];
+
+	is_int(fd_pread_up_to(fd, got, sizeof(got), BIG - 3), 3, "up to the end");
+	ok(memcmp(got, big + BIG - 3, 3) == 0, "from the offset");
+	is_int(fd_pread_up_to(fd, got, sizeof(got), 5), sizeof(got), "in the middle");
+	ok(memcmp(got, big + 5, sizeof(got)) == 0, "from there");
+	is_int(fd_pread_up_to(fd, got, sizeof(got), (off_t)BIG + 1), 0, "behind the end");
+	is_int(fd_pread_up_to(fd, got, sizeof(got), -1), -EINVAL, "before the start");
+	is_int(lseek(fd, 0, SEEK_CUR), 0, "the position is where it was");
+}
+
 static void test_write(int dirfd)
 {
 	char *text;
@@ -171,6 +186,7 @@ int main(void)
 		dirfd = open(dir, O_DIRECTORY | O_CLOEXEC);
 	test_close();
 	test_read(dirfd);
+	test_pread(dirfd);
 	test_refused(dirfd);
 	test_proc();
 	test_pipe();

@@ -7,20 +7,9 @@
 
 #include <gpurun/sys.h>
 
-#include "plan-case.h"
-#include "tap.h"
+#include "plan-unit.h"
 
 #define BIT(n) (UINT64_C(1) << (n))
-
-static struct arena *arena;
-
-static struct plan_case fresh(void)
-{
-	struct plan_case c;
-
-	case_init(&c, arena);
-	return c;
-}
 
 static void add_mount(struct plan_case *c, enum req_mount_type type, const char *src,
 		      const char *dst)
@@ -28,23 +17,6 @@ static void add_mount(struct plan_case *c, enum req_mount_type type, const char 
 	struct req_mount m = { .type = type, .src = src, .dst = dst, .why = "--volume" };
 
 	VEC_PUSH(arena, c->req.mounts, c->req.n_mounts, c->req.cap_mounts, m);
-}
-
-/* The plan is refused with a message that holds @word. */
-static void refused(struct plan_case *c, const char *word, const char *what)
-{
-	int r = case_build(c);
-
-	ok(r < 0 && strstr(c->e.msg, word) && !strchr(c->e.msg, '\n'), "%s: %s", what, c->e.msg);
-}
-
-static void built(struct plan_case *c, const char *what)
-{
-	int r = case_build(c);
-
-	ok(r == 0, "%s %s", what, c->e.msg);
-	if (r < 0)
-		exit(1);
 }
 
 static void test_plain(void)

@@ -4,34 +4,7 @@
 
 #include <gpurun/sys.h>
 
-#include "plan-case.h"
-#include "tap.h"
-
-static struct arena *arena;
-
-static struct plan_case fresh(void)
-{
-	struct plan_case c;
-
-	case_init(&c, arena);
-	return c;
-}
-
-static void refused(struct plan_case *c, const char *word, const char *what)
-{
-	int r = case_build(c);
-
-	ok(r < 0 && strstr(c->e.msg, word) && !strchr(c->e.msg, '\n'), "%s: %s", what, c->e.msg);
-}
-
-static void built(struct plan_case *c, const char *what)
-{
-	int r = case_build(c);
-
-	ok(r == 0, "%s %s", what, c->e.msg);
-	if (r < 0)
-		exit(1);
-}
+#include "plan-unit.h"
 
 static void test_nodes(void)
 {
