@@ -24,6 +24,9 @@
 #define REQUIREMENTS_MAX 32U
 #define QUOTE_MAX        80U /* characters of the image's in a message */
 
+#define LEGACY     "cuda>="
+#define LEGACY_MAX 16U /* characters of a version */
+
 struct requirement {
 	struct require_text name; /* of the variable */
 	const char *text;
@@ -33,7 +36,7 @@ struct requirements {
 	struct requirement v[REQUIREMENTS_MAX];
 	size_t n;
 	bool more; /* than there is room for */
-	char legacy[64];
+	char legacy[sizeof(LEGACY) + LEGACY_MAX];
 };
 
 static bool name_is(const struct require_text *name, const char *entry)
@@ -83,9 +86,10 @@ static void requirements_take_legacy(struct requirements *r, const struct strv *
 	n = strspn(version, "0123456789");
 	if (version[n] == '.')
 		n += 1 + strspn(version + n + 1, "0123456789");
-	if (n == 0 || n > 16)
-		n = strnlen(version, 16); /* no version: said as what is not understood */
-	(void)snprintf(r->legacy, sizeof(r->legacy), "cuda>=%.*s", (int)n, version);
+	if (n == 0 || n > LEGACY_MAX)
+		n = strnlen(version, LEGACY_MAX); /* no version: said as what is not understood */
+	memcpy(r->legacy, LEGACY, strlen(LEGACY));
+	memcpy(r->legacy + strlen(LEGACY), version, n); /* zeros are behind it */
 	r->v[r->n].name = (struct require_text){ "CUDA_VERSION", strlen("CUDA_VERSION") };
 	r->v[r->n].text = r->legacy;
 	r->n++;
@@ -105,8 +109,7 @@ static bool is_disabled(const struct strv *env)
 
 static void requirements_collect(struct requirements *ret, const struct strv *env)
 {
-	ret->n = 0;
-	ret->more = false;
+	*ret = (struct requirements){ .n = 0 };
 	if (is_disabled(env))
 		return;
 	for (size_t i = 0; i < env->n; i++)

@@ -128,7 +128,7 @@ static int files_hosts(struct builder *b, struct err *e)
 		return 0;
 	}
 	for (size_t i = 0; i < add->n; i++) {
-		const char *line;
+		const char *line = "";
 		int r = files_host_line(b, add->v[i], &line, e);
 
 		if (r < 0)
