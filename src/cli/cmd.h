@@ -13,7 +13,9 @@
 #include "opt.h"
 
 struct cmd;
+struct gpu_driver;
 struct host;
+struct sysroot;
 
 /* What a verb works with; everything ends with the program. */
 struct cmd_in {
@@ -79,6 +81,13 @@ int place_store_open(const struct cmd_in *in, struct store **ret, struct err *e)
 
 /** place_state - the directory of the records of running containers */
 int place_state(struct arena *a, const char **ret, struct err *e);
+
+/**
+ * place_driver - the driver's files below @dir (--driver-root), or below @root when that is NULL
+ * @module, @caps: as for gpu_driver_look()
+ */
+int place_driver(struct arena *a, const char *dir, const struct sysroot *root, const char *module,
+		 uint32_t caps, struct gpu_driver *ret, struct err *e);
 
 /** place_host - the snapshot of the real host, for verbs other than run */
 int place_host(struct arena *a, struct host *ret, struct err *e);

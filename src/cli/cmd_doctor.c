@@ -82,27 +82,14 @@ bool doctor_no_gpu(const struct doctor *d)
 	return !d->host.gpus.n && !d->host.gpus.on_bus;
 }
 
-static int look_driver(struct doctor *d, struct err *e)
-{
-	struct sysroot root = d->root;
-	_cleanup_fd_ int fd = -1;
-
-	if (d->q->driver_root) {
-		fd = open(d->q->driver_root, O_PATH | O_DIRECTORY | O_CLOEXEC);
-		if (fd < 0)
-			return err_sys(e, errno, "--driver-root %s", d->q->driver_root);
-		root = (struct sysroot){ .fd = fd, .label = d->q->driver_root };
-	}
-	return gpu_driver_look(d->a, &root, d->host.gpus.driver_version, GPU_CAP_ALL, &d->driver,
-			       e);
-}
-
 /* NVML may take seconds and wakes the GPUs; a doctor may. */
 static void look_gpus(struct doctor *d)
 {
 	if (doctor_no_gpu(d) && !d->q->driver_root)
 		return;
-	if (look_driver(d, &d->driver_failed) < 0 || doctor_no_gpu(d))
+	if (place_driver(d->a, d->q->driver_root, &d->root, d->host.gpus.driver_version,
+			 GPU_CAP_ALL, &d->driver, &d->driver_failed) < 0 ||
+	    doctor_no_gpu(d))
 		return;
 	if (!d->driver.libnvidia_ml)
 		err_set(&d->nvml_failed, ENOENT, "libnvidia-ml.so.1: not found on this host");

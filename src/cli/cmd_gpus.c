@@ -44,34 +44,22 @@ const char *gpus_user(struct arena *a, pid_t pid)
 
 /* ---- looking ---------------------------------------------------------------------------- */
 
-static int look_host(const struct cmd_in *in, struct host *ret, struct err *e)
+/* The host, and the driver that NVML is part of. */
+static int look(const struct cmd_in *in, struct host *ret, struct gpu_driver *ret_driver,
+		struct err *e)
 {
 	const char *path = in->ask->request.sysroot;
-	const char *label = path ? path : "";
 	_cleanup_fd_ int fd = open(path ? path : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	const struct sysroot root = { .fd = fd, .label = label };
+	const struct sysroot root = { .fd = fd, .label = path ? path : "" };
+	int r;
 
 	if (fd < 0)
 		return err_sys(e, errno, "%s", path ? path : "/");
-	return host_probe(in->a, &root, (const char *const *)environ, ret, e);
-}
-
-/* libnvidia-ml of this host or of --driver-root; NULL: there is none (@e: why). */
-static const char *find_nvml(const struct cmd_in *in, const struct gpu_set *set, struct err *e)
-{
-	const char *path = in->ask->request.driver_root;
-	const char *label = path ? path : "";
-	_cleanup_fd_ int fd = open(path ? path : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	const struct sysroot root = { .fd = fd, .label = label };
-	struct gpu_driver driver = { 0 };
-
-	if (fd < 0)
-		(void)err_sys(e, errno, "%s", path ? path : "/");
-	else if (gpu_driver_look(in->a, &root, set->driver_version, 0, &driver, e) == 0 &&
-		 !driver.libnvidia_ml)
-		(void)err_set(e, ENOENT, "libnvidia-ml.so.1: not found%s%s", path ? " below " : "",
-			      label);
-	return driver.libnvidia_ml;
+	r = host_probe(in->a, &root, (const char *const *)environ, ret, e);
+	if (r < 0)
+		return r;
+	return place_driver(in->a, in->ask->request.driver_root, &root, ret->gpus.driver_version, 0,
+			    ret_driver, e);
 }
 
 static bool one_is_usable(const struct gpu_set *set)
@@ -83,15 +71,16 @@ static bool one_is_usable(const struct gpu_set *set)
 }
 
 /* NVML counts only what it may open: without a usable GPU it would say nothing but that. */
-static bool ask_nvml(const struct cmd_in *in, struct gpu_set *set)
+static bool ask_nvml(const struct cmd_in *in, const struct gpu_driver *driver, struct gpu_set *set)
 {
 	struct err e = { 0 };
-	const char *library;
 
 	if (in->ask->request.sysroot || !one_is_usable(set))
 		return false;
-	library = find_nvml(in, set, &e);
-	if (library && gpu_nvml_look(in->a, library, set, &e) == 0)
+	if (!driver->libnvidia_ml)
+		(void)err_set(&e, ENOENT, "libnvidia-ml.so.1: not found%s%s",
+			      driver->root[0] ? " below " : "", driver->root);
+	else if (gpu_nvml_look(in->a, driver->libnvidia_ml, set, &e) == 0)
 		return true;
 	log_note("memory, processes and MIG devices are not known: %s", e.msg);
 	if (e.hint[0])
@@ -135,14 +124,15 @@ static int run(const struct cmd_in *in, int *ret_status, struct err *e)
 {
 	struct answer w = { .a = in->a };
 	struct host h = { 0 };
+	struct gpu_driver driver = { 0 };
 	struct gpus v = { .set = &h.gpus };
-	int r = look_host(in, &h, e);
+	int r = look(in, &h, &driver, e);
 
 	(void)ret_status;
 	if (r < 0)
 		return r;
 	say_none(&h.gpus);
-	v.nvml = ask_nvml(in, &h.gpus);
+	v.nvml = ask_nvml(in, &driver, &h.gpus);
 	choose_automatic(in, &h, &v);
 	if (in->ask->json)
 		gpus_json(&w, &v);

@@ -83,21 +83,12 @@ static void set_options(struct launch *l, struct err *e)
 /* The driver's files, looked at once, when something needs them. */
 static int look_driver(struct launch *l, struct err *e)
 {
-	struct sysroot root = l->root;
-	_cleanup_fd_ int fd = -1;
-
 	if (l->driver.root)
 		return 0;
-	if (l->q->driver_root) {
-		fd = open(l->q->driver_root, O_PATH | O_DIRECTORY | O_CLOEXEC);
-		if (fd < 0)
-			return err_sys(e, errno, "--driver-root %s", l->q->driver_root);
-		root = (struct sysroot){ .fd = fd, .label = l->q->driver_root };
-	}
 	/* the image may still add harmless capabilities: take_image_caps() */
-	return gpu_driver_look(l->a, &root, l->host.gpus.driver_version,
-			       l->gpu_options.caps | (l->q->gpu_caps ? 0 : GPU_CAP_HARMLESS),
-			       &l->driver, e);
+	return place_driver(l->a, l->q->driver_root, &l->root, l->host.gpus.driver_version,
+			    l->gpu_options.caps | (l->q->gpu_caps ? 0 : GPU_CAP_HARMLESS),
+			    &l->driver, e);
 }
 
 /* NVML, for what only it tells; @required: the choice cannot be made without. */

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * places.c - where we are, where the store is, where the state is: what the environment says.
+ * places.c - where we are, where the store is, where the state and the driver are: what the
+ * environment and options say.
  */
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <gpurun/driver.h>
 #include <gpurun/fd.h>
 #include <gpurun/host.h>
 
@@ -48,4 +50,18 @@ int place_host(struct arena *a, struct host *ret, struct err *e)
 	if (fd < 0)
 		return err_sys(e, errno, "/");
 	return host_probe(a, &root, (const char *const *)environ, ret, e);
+}
+
+int place_driver(struct arena *a, const char *dir, const struct sysroot *root, const char *module,
+		 uint32_t caps, struct gpu_driver *ret, struct err *e)
+{
+	_cleanup_fd_ int fd = -1;
+
+	if (!dir)
+		return gpu_driver_look(a, root, module, caps, ret, e);
+	fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(e, errno, "--driver-root %s", dir);
+	return gpu_driver_look(a, &(struct sysroot){ .fd = fd, .label = dir }, module, caps, ret,
+			       e);
 }

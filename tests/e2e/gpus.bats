@@ -112,6 +112,8 @@ print($1)" <<< "$output"
 	fails 125 gpus 0
 	fails 125 gpus --gpus 0
 	says '--gpus'
+	fails 125 gpus --driver-root "$T/none"
+	says "--driver-root $T/none"
 }
 
 # ---- with NVML ---------------------------------------------------------------------------------
