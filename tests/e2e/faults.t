@@ -8,6 +8,7 @@
 #	faults.t [ROLE:NAME]     only the calls that match this pattern
 set -u
 . "$(dirname "$0")/common.bash"
+export ASAN_OPTIONS=detect_leaks=0 # works by ptrace, too
 
 # ROLE:NAME, a pattern, and why the start goes on without it.
 survives=(
