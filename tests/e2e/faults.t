@@ -6,6 +6,8 @@
 # leave nothing.  An injection that was never hit is a failure of this test.
 #
 #	faults.t [ROLE:NAME]     only the calls that match this pattern
+#
+# FAULT_NAME, FAULT_OPTIONS (words) and FAULT_IMAGE: one start with these in the place of the usual two.
 set -u
 . "$(dirname "$0")/common.bash"
 export ASAN_OPTIONS=detect_leaks=0 # works by ptrace, too
@@ -118,9 +120,16 @@ if ! ${CC:-cc} -std=gnu17 -O2 -o "$FAULT" "$HELPERS/fault.c"; then
 	exit 1
 fi
 mkdir "$T/data"
-launch "default"
-launch "--root and options" --root --net none -v "$T/data:/data" --tmpfs /t --read-only --hostname h \
-	--ulimit core=0 --security-opt mask=/etc/group
+if [ -n "${FAULT_OPTIONS-}" ]; then
+	read -ra options <<< "$FAULT_OPTIONS"
+	BUSYBOX=$FAULT_IMAGE
+	"$GPURUN" -q "$BUSYBOX" true
+	launch "${FAULT_NAME-options}" "${options[@]}"
+else
+	launch "default"
+	launch "--root and options" --root --net none -v "$T/data:/data" --tmpfs /t --read-only \
+		--hostname h --ulimit core=0 --security-opt mask=/etc/group
+fi
 [ $tests -gt 0 ] || say "not ok" "no call at all"
 echo "1..$tests"
 [ $failed = 0 ]
