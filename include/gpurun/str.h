@@ -30,6 +30,9 @@ static inline const char *str_after(const char *s, const char *prefix)
 /** str_split - cut @s at every @sep into @ret (empty fields are kept) */
 void str_split(struct arena *a, const char *s, char sep, struct strv *ret);
 
+/** strv_has - is @s one of the list? */
+bool strv_has(const struct strv *list, const char *s);
+
 /** str_glob - does @s match the shell pattern @pattern ('*' and '?' only)? */
 bool str_glob(const char *pattern, const char *s);
 
@@ -41,6 +44,9 @@ int num_u64(const char *s, uint64_t max, uint64_t *ret);
 
 /** num_size - a size in bytes: a number with an optional suffix b k m g t (powers of 1024) */
 int num_size(const char *s, uint64_t *ret);
+
+/** num_is_decimal - digits and nothing else? */
+bool num_is_decimal(const char *s);
 
 /** num_hex - are the @n characters at @s all lower-case hexadecimal digits? */
 bool num_is_hex(const char *s, size_t n);
@@ -56,5 +62,8 @@ bool path_below(const char *path, const char *dir);
 
 /** path_base - the part behind the last slash (of a cleaned path) */
 const char *path_base(const char *path);
+
+/** path_dir - the directory of a cleaned absolute path */
+const char *path_dir(struct arena *a, const char *path);
 
 #endif

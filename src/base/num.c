@@ -85,3 +85,8 @@ bool num_is_hex(const char *s, size_t n)
 	}
 	return true;
 }
+
+bool num_is_decimal(const char *s)
+{
+	return *s && s[strspn(s, "0123456789")] == '\0';
+}

@@ -20,6 +20,14 @@ void str_split(struct arena *a, const char *s, char sep, struct strv *ret)
 	strv_push(a, ret, arena_strdup(a, s));
 }
 
+bool strv_has(const struct strv *list, const char *s)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (str_eq(list->v[i], s))
+			return true;
+	return false;
+}
+
 /*
  * On a mismatch only the last '*' is worth another try, one character further: an earlier one
  * could not match more than the last one can.  So the cost is at most |pattern| * |s|.
@@ -163,4 +171,11 @@ const char *path_base(const char *path)
 	const char *slash = strrchr(path, '/');
 
 	return slash ? slash + 1 : path;
+}
+
+const char *path_dir(struct arena *a, const char *path)
+{
+	const char *base = path_base(path);
+
+	return base > path + 1 ? arena_strndup(a, path, (size_t)(base - path - 1)) : "/";
 }

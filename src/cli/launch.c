@@ -255,9 +255,8 @@ int launch_choose_seccomp(struct launch *l, struct err *e)
 
 bool launch_was_said(struct launch *l, const char *text)
 {
-	for (size_t i = 0; i < l->said.n; i++)
-		if (str_eq(l->said.v[i], text))
-			return true;
+	if (strv_has(&l->said, text))
+		return true;
 	strv_push(l->a, &l->said, arena_strdup(l->a, text));
 	return false;
 }

@@ -63,6 +63,9 @@ const char *node_reason(struct arena *a, const char *path, int error);
 const char *node_check(struct arena *a, const struct sysroot *root, int access, int major,
 		       int minor, struct gpu_node *node, int *ret_error);
 
+/** node_hint - what to do about a node that node_look() said -EPERM or -EACCES of */
+void node_hint(struct err *e, const char *path, int r);
+
 /** gpu_read - a small text file below @root; NULL when there is none or it is too large */
 char *gpu_read(struct arena *a, const struct sysroot *root, const char *path);
 

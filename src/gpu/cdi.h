@@ -70,8 +70,6 @@ int cdi_merge(struct arena *a, const struct sysroot *root, const struct gpu_opti
 bool cdi_is_library_place(const struct cdi_merger *m, const char *path);
 /** cdi_take_library - the source of @mount, @host, as a library; false: it is none */
 bool cdi_take_library(struct cdi_merger *m, const struct cdi_mount *mount, const char *host);
-/** cdi_library - the library of which @name is a name, or NULL */
-struct gpu_file *cdi_library(const struct cdi_merger *m, const char *name);
 /** cdi_check_version - is the driver of these mounts that of the kernel module? */
 int cdi_check_version(struct cdi_merger *m, const struct cdi_edits *ed, struct err *e);
 

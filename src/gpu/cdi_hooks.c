@@ -78,7 +78,7 @@ static int link_file(struct cdi_merger *m, const char *text, const char *target,
 					    "/lib32", "/lib64", "/libx32" };
 	struct op op = { .kind = OP_SYMLINK, .dst = link, .flags = OPF_OPTIONAL, .why = m->why };
 	const struct gpu_file *f =
-		cdi_is_library_place(m, aim) ? cdi_library(m, path_base(aim)) : NULL;
+		cdi_is_library_place(m, aim) ? driver_library(m->driver, 0, path_base(aim)) : NULL;
 
 	op.data = f ? path_join(m->a, f->bits == 32 ? GPU_LIB32_DIR : GPU_LIB_DIR, path_base(aim))
 		    : target;
@@ -113,8 +113,8 @@ static int make_link(struct cdi_merger *m, const char *text, struct err *e)
 	}
 	if (!cdi_is_library_place(m, link) || !cdi_is_library_place(m, aim))
 		return link_file(m, text, target, link, aim, e) < 0 ? -EINVAL : 1;
-	f = cdi_library(m, path_base(aim));
-	if (f && !cdi_library(m, path_base(link)))
+	f = driver_library(m->driver, 0, path_base(aim));
+	if (f && !driver_library(m->driver, 0, path_base(link)))
 		driver_add_link(m->a, f, path_base(link));
 	return f != NULL;
 }
@@ -188,10 +188,8 @@ void cdi_hook_folders(struct cdi_merger *m, const struct cdi_edits *ed)
 /* Devices of one file have the same hooks. */
 static void warn_once(struct cdi_merger *m, const char *text)
 {
-	for (size_t i = 0; i < m->warn->n; i++)
-		if (str_eq(m->warn->v[i], text))
-			return;
-	strv_push(m->a, m->warn, text);
+	if (!strv_has(m->warn, text))
+		strv_push(m->a, m->warn, text);
 }
 
 static int merge_hook(struct cdi_merger *m, const struct cdi_hook *hook, struct err *e)

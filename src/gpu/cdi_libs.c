@@ -20,21 +20,12 @@
 #define LIBCUDA "libcuda.so."
 #define LIBML   "libnvidia-ml.so."
 
-/* The directory of @path, which is clean and not "/". */
-static const char *dir_of(struct arena *a, const char *path)
-{
-	size_t n = (size_t)(path_base(path) - path);
-
-	return n > 1 ? arena_strndup(a, path, n - 1) : "/";
-}
-
 bool cdi_is_library_place(const struct cdi_merger *m, const char *path)
 {
-	const char *dir = dir_of(m->a, path);
+	const char *dir = path_dir(m->a, path);
 
-	for (size_t i = 0; i < m->folders.n; i++)
-		if (str_eq(m->folders.v[i], dir))
-			return true;
+	if (strv_has(&m->folders, dir))
+		return true;
 	for (size_t i = 0; !m->folders.n && i < driver_n_places; i++)
 		if (str_eq(driver_places[i].dir, dir))
 			return true;
@@ -47,22 +38,6 @@ static bool is_library_name(const char *name)
 	const char *so = strstr(name, ".so");
 
 	return so && (so[3] == '\0' || so[3] == '.');
-}
-
-struct gpu_file *cdi_library(const struct cdi_merger *m, const char *name)
-{
-	for (size_t i = 0; i < m->driver->n_files; i++) {
-		struct gpu_file *f = &m->driver->files[i];
-
-		if (f->kind != GPU_FILE_LIB)
-			continue;
-		if (str_eq(f->dst, name))
-			return f;
-		for (size_t k = 0; k < f->links.n; k++)
-			if (str_eq(f->links.v[k], name))
-				return f;
-	}
-	return NULL;
 }
 
 /* The two libraries that say of which driver all of them are. */
@@ -97,7 +72,7 @@ bool cdi_take_library(struct cdi_merger *m, const struct cdi_mount *mount, const
 	fd = root_open(m->root->fd, mount->host, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
 	if (fd < 0 || elf_read(m->a, fd, &elf) < 0 || elf.machine != driver_machine(elf.bits))
 		return false;
-	if (driver_has_library(d, elf.bits, f.dst) || driver_has_library(d, elf.bits, elf.soname))
+	if (driver_library(d, elf.bits, f.dst) || driver_library(d, elf.bits, elf.soname))
 		return true; /* the native one stays, or that of a folder named before */
 	f.bits = elf.bits;
 	f.glibc_needed = elf.glibc_needed;

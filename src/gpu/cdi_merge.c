@@ -55,10 +55,7 @@ static int refuse_node(const struct cdi_merger *m, const struct cdi_node *node, 
 		m->found->spec->file);
 	if (r == -ENOENT || r == -ENODEV)
 		return cdi_stale(m, e, r);
-	if (r == -EPERM)
-		err_hint(e, "the device cgroup of this session or job does not allow it");
-	else if (r == -EACCES)
-		err_hint(e, "the node's owner, group and mode decide: ls -l %s", node->host);
+	node_hint(e, node->host, r);
 	return r;
 }
 

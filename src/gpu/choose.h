@@ -32,9 +32,6 @@ struct sel_item {
 /** sel_item_parse - what @text means; -EINVAL */
 int sel_item_parse(const char *text, struct sel_item *ret);
 
-/** sel_is_decimal - digits and nothing else? */
-bool sel_is_decimal(const char *s);
-
 /* ---- the GPUs of a set (choose_find.c) ---- */
 
 bool gpu_usable(const struct gpu *g);

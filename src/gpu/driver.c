@@ -17,30 +17,23 @@
 
 /* ---- libraries ------------------------------------------------------------------------ */
 
-static bool has_link(const struct gpu_file *f, const char *name)
-{
-	for (size_t i = 0; i < f->links.n; i++)
-		if (str_eq(f->links.v[i], name))
-			return true;
-	return false;
-}
-
 void driver_add_link(struct arena *a, struct gpu_file *f, const char *name)
 {
-	if (name && *name && !strchr(name, '/') && !str_eq(name, f->dst) && !has_link(f, name))
+	if (name && *name && !strchr(name, '/') && !str_eq(name, f->dst) &&
+	    !strv_has(&f->links, name))
 		strv_push(a, &f->links, name);
 }
 
-/* The first directory that has a name wins. */
-bool driver_has_library(const struct gpu_driver *d, unsigned int bits, const char *name)
+struct gpu_file *driver_library(const struct gpu_driver *d, unsigned int bits, const char *name)
 {
 	for (size_t i = 0; name && i < d->n_files; i++) {
-		const struct gpu_file *f = &d->files[i];
+		struct gpu_file *f = &d->files[i];
 
-		if (f->bits == bits && (str_eq(f->dst, name) || has_link(f, name)))
-			return true;
+		if (f->kind == GPU_FILE_LIB && (!bits || f->bits == bits) &&
+		    (str_eq(f->dst, name) || strv_has(&f->links, name)))
+			return f;
 	}
-	return false;
+	return NULL;
 }
 
 /* The length of "libcuda" in "libcuda.so.550.163.01". */
@@ -72,8 +65,9 @@ static void take_lib(struct driver_scan *s, struct gpu_driver *d, const char *di
 	if (!(f.caps & s->caps))
 		return;
 	fd = driver_open(s, path_join(s->a, dir, name), S_IFREG, &f.src);
+	/* the first directory that has a name wins */
 	if (fd < 0 || elf_read(s->a, fd, &elf) < 0 || elf.machine != driver_machine(elf.bits) ||
-	    driver_has_library(d, elf.bits, name) || driver_has_library(d, elf.bits, elf.soname))
+	    driver_library(d, elf.bits, name) || driver_library(d, elf.bits, elf.soname))
 		return;
 	f.bits = elf.bits;
 	f.glibc_needed = elf.glibc_needed;

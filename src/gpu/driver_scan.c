@@ -107,14 +107,6 @@ int driver_open(const struct driver_scan *s, const char *path, mode_t type, cons
 	return *ret_host ? fd_take(&fd) : -ENOENT;
 }
 
-static bool strv_has(const struct strv *s, const char *str)
-{
-	for (size_t i = 0; i < s->n; i++)
-		if (str_eq(s->v[i], str))
-			return true;
-	return false;
-}
-
 /* ---- directories ---------------------------------------------------------------------- */
 
 /* May @name be the driver's?  Most of the thousands of names in a library directory are not. */
@@ -196,14 +188,6 @@ static int scan_dir(struct driver_scan *s, const char *path, struct err *e)
 	return 0;
 }
 
-/* The directory of @path, which is absolute. */
-static const char *dir_of(struct arena *a, const char *path)
-{
-	const char *base = path_base(path);
-
-	return base > path + 1 ? arena_strndup(a, path, (size_t)(base - path - 1)) : "/";
-}
-
 /* ---- versions ------------------------------------------------------------------------- */
 
 /* A version counts when its library is a whole file that this machine can load. */
@@ -250,7 +234,7 @@ static int look_anchor(struct driver_scan *s, struct driver_dir dir, const struc
 	if ((here && is_found(s)) || !strv_has(&dir.names, anchor->soname))
 		return 0;
 	fd = driver_open(s, path_join(s->a, dir.path, anchor->soname), S_IFREG, &host);
-	return fd < 0 ? 0 : scan_dir(s, dir_of(s->a, host + strlen(s->host)), e);
+	return fd < 0 ? 0 : scan_dir(s, path_dir(s->a, host + strlen(s->host)), e);
 }
 
 /* Look at @path and at where its links lead. */
@@ -289,7 +273,7 @@ static int scan_cached(struct driver_scan *s, const struct ld_cache *cache, unsi
 		const char *path = ldcache_find(cache, flags, anchors[k].soname);
 
 		if (path && path[0] == '/')
-			r = scan_place(s, dir_of(s->a, path), e);
+			r = scan_place(s, path_dir(s->a, path), e);
 	}
 	return r;
 }

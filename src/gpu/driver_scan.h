@@ -69,8 +69,8 @@ const char *driver_root_path(struct arena *a, const struct sysroot *root);
 /** driver_is_version - is @s a version of the driver: "550.163.01", "535.54", never "1.1.2"? */
 bool driver_is_version(const char *s);
 
-/** driver_has_library - does a library of @bits answer to @name (a file or a link) already? */
-bool driver_has_library(const struct gpu_driver *d, unsigned int bits, const char *name);
+/** driver_library - the library of @bits (0: any) that answers to @name (a file or a link), or NULL */
+struct gpu_file *driver_library(const struct gpu_driver *d, unsigned int bits, const char *name);
 
 /** driver_add_link - one more name for the library @f, unless it has it or it is none */
 void driver_add_link(struct arena *a, struct gpu_file *f, const char *name);

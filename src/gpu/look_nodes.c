@@ -58,7 +58,7 @@ static int need_uvm(struct looker *l, struct err *e)
 	}
 	err_set(e, -r, LOOK_UVM ": %s, CUDA cannot work without it (%s)", err_text(-r), l->o->ask);
 	if (r == -EPERM)
-		err_hint(e, "the device cgroup of this session or job does not allow it");
+		node_hint(e, LOOK_UVM, r);
 	else
 		err_hint(e, "sudo nvidia-modprobe -c 0 -u");
 	return r;
@@ -112,10 +112,8 @@ static int request_error(struct err *e, const char *option, const char *path, in
 	err_sys(e, -r, "%s: %s", option, path);
 	if (r == -ENOENT)
 		err_hint(e, "%s", remedy);
-	else if (r == -EPERM)
-		err_hint(e, "the device cgroup of this session or job does not allow it");
-	else if (r == -EACCES)
-		err_hint(e, "the node's owner, group and mode decide: ls -l %s", path);
+	else
+		node_hint(e, path, r);
 	return r;
 }
 
@@ -130,11 +128,6 @@ static int request_node(struct looker *l, const char *option, const char *path, 
 		return request_error(e, option, path, r, remedy);
 	look_add_node(l, path, rdev, option);
 	return 0;
-}
-
-static bool is_number(const char *s)
-{
-	return *s && s[strspn(s, "0123456789")] == '\0';
 }
 
 /* All nodes "PREFIX<number>"; at least one. */
@@ -152,7 +145,7 @@ static int request_numbered(struct looker *l, const char *option, const char *pr
 	for (size_t i = 0; i < names.n; i++) {
 		const char *number = str_after(names.v[i], base);
 
-		if (!number || !is_number(number))
+		if (!number || !num_is_decimal(number))
 			continue;
 		r = request_node(l, option, path_join(l->a, dir, names.v[i]), remedy, e);
 		if (r < 0)

@@ -139,3 +139,11 @@ const char *node_check(struct arena *a, const struct sysroot *root, int access, 
 			    have_minor, major_ < 0 ? have_major : major_,
 			    minor_ < 0 ? have_minor : minor_);
 }
+
+void node_hint(struct err *e, const char *path, int r)
+{
+	if (r == -EPERM)
+		err_hint(e, "the device cgroup of this session or job does not allow it");
+	else if (r == -EACCES)
+		err_hint(e, "the node's owner, group and mode decide: ls -l %s", path);
+}

@@ -53,13 +53,13 @@ static bool is_range(const char *s)
 {
 	size_t n = strspn(s, "0123456789");
 
-	return n && s[n] == '-' && sel_is_decimal(s + n + 1);
+	return n && s[n] == '-' && num_is_decimal(s + n + 1);
 }
 
 /* Are @x and @y the same item?  Numbers by value, all else in any case. */
 static bool sel_same(const char *x, const char *y)
 {
-	if (sel_is_decimal(x) && sel_is_decimal(y)) {
+	if (num_is_decimal(x) && num_is_decimal(y)) {
 		x += strspn(x, "0");
 		y += strspn(y, "0");
 	}
@@ -219,7 +219,7 @@ int gpu_sel_parse(struct arena *a, const char *text, struct gpu_sel *ret, struct
 		return sel_refuse(&p, text, "says of no GPU that it is wanted");
 	if (p.parts > 1)
 		return sel_refuse(&p, text, "more than one of a word, a count and a list");
-	p.sel.bare_number = sel_is_decimal(body) && body[strspn(body, "0")];
+	p.sel.bare_number = num_is_decimal(body) && body[strspn(body, "0")];
 	*ret = p.sel;
 	return 0;
 }

@@ -8,11 +8,6 @@
 
 #include "choose.h"
 
-bool sel_is_decimal(const char *s)
-{
-	return *s && s[strspn(s, "0123456789")] == '\0';
-}
-
 /* A decimal number of the @n digits at @s; one that is too large is the largest. */
 static bool item_number(const char *s, size_t n, uint64_t *ret)
 {

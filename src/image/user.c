@@ -70,11 +70,6 @@ static const char *field_text(struct arena *a, struct field f)
 	return f.n ? arena_strndup(a, f.p, f.n) : NULL;
 }
 
-static bool is_number(const char *s)
-{
-	return *s && s[strspn(s, "0123456789")] == '\0';
-}
-
 /* An id in digits: 0, or -ERANGE with a message. */
 static int id_parse(const char *what, const char *text, uint64_t *ret, struct err *e)
 {
@@ -101,7 +96,7 @@ static bool passwd_find(const char *passwd, const char *name, uint64_t uid,
 static int user_resolve(struct arena *a, const char *text, const char *passwd,
 			struct image_user *ret, struct err *e)
 {
-	bool numeric = is_number(text);
+	bool numeric = num_is_decimal(text);
 	struct field f[USER_FIELDS];
 	uint64_t id = 0;
 	int r;
@@ -133,7 +128,7 @@ static int group_resolve(const char *text, const char *group, gid_t *ret, struct
 	uint64_t id;
 	int r;
 
-	if (is_number(text)) {
+	if (num_is_decimal(text)) {
 		r = id_parse("group", text, &id, e);
 		if (r < 0)
 			return r;

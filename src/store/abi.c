@@ -86,22 +86,13 @@ static bool find_in(const struct look *l, const char *dir, const char *name, str
 	return name_join(dir, name, path) == 0 && find_file(l, path, ret);
 }
 
-static bool dir_known(const struct look *l, const char *dir)
-{
-	for (size_t i = 0; i < l->dirs.n; i++) {
-		if (str_eq(l->dirs.v[i], dir))
-			return true;
-	}
-	return false;
-}
-
 static void look_dirs(struct look *l)
 {
 	struct view_place dir;
 
 	for (size_t i = 0; i < ELEMENTS(library_dirs); i++) {
 		if (view_find(l->v, library_dirs[i], &dir) == 0 && S_ISDIR(dir.st.st_mode) &&
-		    !dir_known(l, dir.path))
+		    !strv_has(&l->dirs, dir.path))
 			strv_push(l->a, &l->dirs, arena_strdup(l->a, dir.path));
 	}
 }

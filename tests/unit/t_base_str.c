@@ -160,6 +160,20 @@ static void test_below(void)
 	is_str(path_base("/"), "", "base of the root");
 }
 
+static void test_small(void)
+{
+	struct strv list = { 0 };
+
+	ok(!strv_has(&list, "a"), "nothing is in an empty list");
+	strv_push(a, &list, "ab");
+	strv_push(a, &list, "");
+	ok(strv_has(&list, "ab") && strv_has(&list, "") && !strv_has(&list, "a"), "whole words");
+	is_str(path_dir(a, "/usr/lib/x"), "/usr/lib", "the directory");
+	is_str(path_dir(a, "/x"), "/", "of an entry of the root");
+	ok(num_is_decimal("0") && num_is_decimal("0123456789"), "digits");
+	ok(!num_is_decimal("") && !num_is_decimal("1a") && !num_is_decimal("-1"), "no digits");
+}
+
 int main(void)
 {
 	a = arena_new(0);
@@ -172,6 +186,7 @@ int main(void)
 	test_nearest();
 	test_clean();
 	test_below();
+	test_small();
 	arena_free(a);
 	return done_testing();
 }
