@@ -52,7 +52,8 @@ struct image_config {
 
 /**
  * struct image_abi - what a driver's libraries must get on with, as the merged tree shows it
- * Found out when an image is unpacked and kept in its record; at each start for a directory.
+ * Found out when an image is unpacked and kept in its record; of a directory where it is wanted
+ * (struct store_ensure_options).
  */
 struct image_abi {
 	enum image_libc {

@@ -52,12 +52,15 @@ bool store_overlay(struct store *s);
  * even when many start together (the others wait and show why).
  * @form_flat: want the flattened form (overlay cannot be used here)
  * @arch: wanted architecture
+ * @abi: image.abi is wanted, too; a directory's, or that of a record which does not have it, costs
+ *	 a look into the tree
  * @lock_fd: holds the shared lock; close-on-exec; keep it open as long as the container runs
  * Errors: ERR_TOPIC_NOT_FOUND when there is neither a file nor a name.
  */
 struct store_ensure_options {
 	const char *arch;
 	bool form_flat;
+	bool abi;
 	bool quiet; /* no progress */
 };
 int store_ensure(struct store *s, struct arena *a, const struct image_ref *ref,

@@ -154,6 +154,7 @@ static void look_image(struct doctor *d, const char *name, int *lock)
 	const struct store_ensure_options o = {
 		.arch = d->host.arch,
 		.form_flat = !d->host.overlay,
+		.abi = true,
 		.quiet = d->q->quiet,
 	};
 	struct image_ref ref;

@@ -231,7 +231,7 @@ static int image_by_id(struct store *s, struct arena *a, const char *what, struc
 /* As run would take it; an archive that is not in the store yet is unpacked. */
 static int image_find(const struct cmd_in *in, const char *what, struct image *ret, struct err *e)
 {
-	struct store_ensure_options o = { .quiet = in->ask->request.quiet };
+	struct store_ensure_options o = { .abi = true, .quiet = in->ask->request.quiet };
 	struct image_ref ref = { 0 };
 	struct host host = { 0 };
 	struct store *s = NULL;

@@ -137,6 +137,7 @@ int launch_get_image(struct launch *l, struct err *e)
 	const struct store_ensure_options o = {
 		.arch = l->host.arch,
 		.form_flat = !l->host.overlay,
+		.abi = l->chosen.n || l->cdi.n,
 		.quiet = l->q->quiet,
 	};
 	int r;

@@ -57,7 +57,7 @@ static void look_at_lowers(struct want *w)
 
 static void load_take(struct want *w, const struct record *rec, int *fd)
 {
-	if (!rec->abi)
+	if (!rec->abi && w->o->abi)
 		look_at_lowers(w);
 	w->lock = fd_take(fd);
 }
@@ -253,7 +253,8 @@ static int root_directory(struct want *w, const struct source *src, struct err *
 	(void)view_text(&v, w->a, "etc/passwd", IMAGE_PASSWD_MAX, &image->passwd);
 	(void)view_text(&v, w->a, "etc/group", IMAGE_PASSWD_MAX, &image->group);
 	image->apt = view_is_dir(&v, "etc/apt/apt.conf.d");
-	look_at_tree(w, &v);
+	if (w->o->abi)
+		look_at_tree(w, &v);
 	(void)fd_close(v.fs[0]);
 	return 0;
 }

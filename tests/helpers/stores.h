@@ -74,7 +74,9 @@ static UNUSED const char *bench_file(struct bench *b, const char *name, struct b
 
 static UNUSED int bench_ensure_form(struct bench *b, const char *what, bool flat)
 {
-	const struct store_ensure_options o = { .arch = "amd64", .form_flat = flat, .quiet = true };
+	const struct store_ensure_options o = {
+		.arch = "amd64", .form_flat = flat, .abi = true, .quiet = true
+	};
 	struct image_ref ref;
 
 	if (b->lock >= 0)
