@@ -8,7 +8,7 @@
  *	gpu_nvml_look()   look: only where gpu_select_needs_nvml() says so   (a forked child)
  *	gpu_select()      decide: which GPUs                                 (pure)
  *
- * What a choice puts into the container: driver.h.
+ * What a job gives: allot.h.  What a choice puts into the container: driver.h.
  */
 #ifndef GPURUN_GPU_H
 #define GPURUN_GPU_H
@@ -137,7 +137,9 @@ int gpu_sel_parse(struct arena *a, const char *text, struct gpu_sel *ret, struct
 struct gpu_visible {
 	const char *devices; /* CUDA_VISIBLE_DEVICES, or NULL */
 	const char *order;   /* CUDA_DEVICE_ORDER, or NULL */
-	bool job;            /* in a job: narrows nothing, but says that GPUs were given */
+	bool job;            /* in a job: says which GPUs were given */
+	bool slurm;          /* of Slurm's: without the variable none was given */
+	int node_gpus;       /* GPUs that the job has on this node, -1: unknown */
 };
 
 /**

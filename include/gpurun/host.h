@@ -19,10 +19,28 @@
 /* The columns of the table "In a job and outside" (docs: gpurun(1)). */
 enum job_kind { JOB_NONE, JOB_BATCH, JOB_STEP };
 
+/**
+ * struct host_job - the job that we run in, by the launcher's variables; numbers are -1 when unknown
+ * @launcher: "slurm", "pmix" (Open MPI, PRRTE), "hydra", "pals"; NULL: none
+ * @id:       of the job: SLURM_JOB_ID; or NULL
+ * @step:     JOB_STEP: what the step is called in messages, in ps and in exec: "123.0" in Slurm,
+ *	      else the launcher's own name for it
+ * @key:      JOB_STEP: text that all ranks of the step on this node share and nobody else has:
+ *	      launcher, step, restart count, node name, our mount and user namespace
+ * @local_size: ranks of the step on this node
+ * @node_gpus:  GPUs that the job has on this node (SLURM_GPUS_ON_NODE)
+ */
 struct host_job {
 	enum job_kind kind;
-	const char *id; /* SLURM_JOB_ID or NULL */
+	const char *launcher, *id, *step, *key;
+	int rank, size, local_rank, local_size, node_gpus;
 };
+
+/*
+ * Variables that name a directory or file of the host (HF_HOME, SSL_CERT_FILE, ...): bound in a
+ * job, left out where it is not visible inside.  NULL-terminated.
+ */
+extern const char *const host_path_variables[];
 
 /* Files of the host that the base profile binds when they are there. */
 struct host_files {

@@ -66,6 +66,8 @@ struct plan_container {
 	struct op_list ops;   /* in the order in which they are done */
 	const char *hostname; /* NULL: the host's stays */
 	bool loopback_up;
+	const char *share_key; /* one container for all ranks that have this key ("123.0-" and 16
+				* hex digits: of all this half but the GPUs); NULL: of our own */
 };
 
 struct plan_rlimit {
@@ -99,7 +101,9 @@ struct plan_process {
 	struct plan_rlimit *rlimits;
 	size_t n_rlimits;
 	bool tty;
-	bool init; /* our reaper is pid 1 (only with a PID namespace) */
+	bool exec;     /* the command takes the place of our process: nobody supervises */
+	bool keep_fds; /* inherited descriptors stay open under their numbers */
+	bool init;     /* our reaper is pid 1 (only with a PID namespace) */
 	int *preserve_fds;
 	size_t n_preserve_fds;
 	int stop_signal; /* what kill(1) without -s sends: image's StopSignal or SIGTERM */
@@ -135,7 +139,11 @@ struct plan_input {
 	const struct request *request;
 	const struct host *host;
 	const struct image *image;
-	const struct edits *gpu;        /* of the chosen GPUs, may be empty, not NULL */
+	const struct edits *gpu;        /* of the chosen GPUs (of a step's, where the container is
+					 * shared), may be empty, not NULL */
+	const char *gpu_list;           /* CUDA_VISIBLE_DEVICES inside and its kin, or NULL: as
+					 * n_gpus says */
+	const struct edits *job;        /* of job_edits(); may be NULL */
 	const char *keep_dir;           /* of --keep, or NULL */
 	const char *scratch_dir;        /* prepared scratch directory on disk, or NULL */
 	const struct strv *top_entries; /* entries of the flattened tree's top directory, when

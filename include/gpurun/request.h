@@ -75,6 +75,7 @@ struct request {
 	struct strv env_file; /* entries of all --env-file, in order */
 	struct strv env;      /* entries of all -e, in order */
 	const char *env_host; /* "auto" (NULL), "all", "none" or a glob */
+	bool torch_env;       /* MASTER_ADDR, RANK, ... from the launcher's variables */
 
 	/* process */
 	const char *entrypoint; /* NULL: the image's; "": cleared */
@@ -105,7 +106,9 @@ struct request {
 	int verbose;
 	bool quiet;
 	bool log_json;
-	int color; /* enum log_color */
+	const char *audit; /* FILE (absolute), "journal", "syslog", "fd:N", or NULL */
+	bool audit_end;    /* in a step, too, where a process of ours has to stay for it */
+	int color;         /* enum log_color */
 
 	/* tests: a directory that stands for "/" when the host is looked at */
 	const char *sysroot;

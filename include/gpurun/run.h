@@ -11,6 +11,7 @@
 
 #include <gpurun/err.h>
 #include <gpurun/plan.h>
+#include <gpurun/sys.h>
 
 /**
  * struct run_hooks - what the caller wants to hear
@@ -37,6 +38,39 @@ int run_plan(const struct plan *p, const struct run_hooks *hooks, int *ret_statu
  */
 int run_exec(const struct plan *p, pid_t target, uint64_t target_start, int *ret_status,
 	     struct err *e);
+
+/**
+ * struct run_share - how a rank finds the container of its step, and what it does there
+ * @ranks: processes that may be inside, the one to try first in front
+ * @lock:  descriptor of the step's locked file, close-on-exec, so that the lock is held until the
+ *	   command runs; -1: the container is nobody else's
+ * @made:  we have made the container; @first is a process that is in it and still ours.  Host
+ *	   paths are what they were.
+ * @inside: we are in it and go on; nothing but descriptors leads to the host any more
+ */
+struct run_share {
+	const struct sys_peer *ranks;
+	size_t n_ranks;
+	int lock;
+	int (*made)(void *arg, const struct sys_peer *first, struct err *e);
+	int (*inside)(void *arg, const struct sys_peer *self, bool made, struct err *e);
+	void *arg;
+};
+
+/**
+ * run_step - enter the container of a step, or make it first, and execute the command there
+ * Joins the first of the ranks that is alive and the same (start time, namespaces); EPERM of one
+ * that is alive means that it is about to execute: it is tried again for RUN_JOIN_SECONDS, a
+ * second container is never made.  With process.exec it does not return when all goes well;
+ * without, the command is a child and @ret_status, @ret_signal (0, or what it died of) are set.
+ * @ret_inside: on failure: we are in the container already: print, and end with e->status
+ */
+#define RUN_JOIN_SECONDS 30
+int run_step(const struct plan *p, const struct run_share *share, int *ret_status, int *ret_signal,
+	     bool *ret_inside, struct err *e);
+
+/** run_peer - what identifies the process @pid now; -errno */
+int run_peer(pid_t pid, struct sys_peer *ret);
 
 /** run_hands_on - does a launcher hand this signal on to its command? (SIGKILL, SIGABRT: no) */
 bool run_hands_on(int sig);

@@ -8,6 +8,12 @@
  *	STATE/mnt/      empty, mode 0700: where a container's root is put together (in its own
  *	                mount namespace)
  *	STATE/ID        the record: JSON, members as in struct state plus "plan"
+ *	STATE/steps/KEY       the ranks in the container of a step, one slot of fixed size each;
+ *	                      locked by the rank that makes the container or enters it
+ *	STATE/steps/KEY.json  its record, as above
+ *
+ * Nobody stays to hold a lock for a step: its container lives as long as one of the processes
+ * named in the slots does.
  */
 #ifndef GPURUN_STATE_H
 #define GPURUN_STATE_H
@@ -18,6 +24,7 @@
 
 #include <gpurun/arena.h>
 #include <gpurun/err.h>
+#include <gpurun/sys.h>
 
 #define STATE_ID_LEN 12
 
@@ -29,6 +36,10 @@ struct state {
 	pid_t launcher, payload;   /* in the caller's PID namespace */
 	uint64_t payload_start;    /* field 22 of /proc/PID/stat: guards against pid reuse */
 	int64_t created;           /* seconds since the epoch */
+	const char *step;          /* "123.0": a container of a step, payload is one of its ranks
+				    * and launcher 0; else "" */
+	const char *image_id;      /* of the image, or "" */
+	size_t n_ranks;            /* live ones of a step */
 	const char *plan;          /* JSON text, only from state_find */
 };
 
@@ -57,5 +68,27 @@ int state_list(struct arena *a, const char *dir, struct state **ret, size_t *ret
  */
 int state_find(struct arena *a, const char *dir, const char *what, struct state *ret,
 	       struct err *e);
+
+/* ---- the container of a step -------------------------------------------------------------- */
+
+/**
+ * state_step_open - open or make STATE/steps/KEY and wait for its lock, without spinning
+ * Files of steps without a living rank are removed when a new one is made.
+ */
+int state_step_open(struct arena *a, const char *dir, const char *key, int *ret_fd, struct err *e);
+
+/** state_step_ranks - the slots whose process is alive (pid and start time); frees the others */
+int state_step_ranks(struct arena *a, int fd, struct sys_peer **ret, size_t *ret_n);
+
+/** state_step_add - one more; works on the descriptor alone, wherever the root is now */
+int state_step_add(int fd, const struct sys_peer *self);
+
+/** state_step_publish - write STATE/steps/KEY.json, all of it or nothing */
+int state_step_publish(const char *dir, const char *key, const struct state *st,
+		       const char *plan_json);
+
+/** state_step_peers - the live ranks of a container of a step, for kill */
+int state_step_peers(struct arena *a, const char *dir, const struct state *st,
+		     struct sys_peer **ret, size_t *ret_n, struct err *e);
 
 #endif

@@ -58,4 +58,14 @@ int sys_seccomp_filter(const struct sock_filter *prog, unsigned short len);
 int sys_capset(uint64_t effective, uint64_t permitted, uint64_t inheritable);
 int sys_capget(uint64_t *effective, uint64_t *permitted, uint64_t *inheritable);
 
+/**
+ * struct sys_peer - a process that is inside a container, and what it must be to count as that one
+ * @start: field 22 of /proc/PID/stat: guards against pid reuse
+ * @user_ns, @mnt_ns: inodes of its namespaces
+ */
+struct sys_peer {
+	pid_t pid;
+	uint64_t start, user_ns, mnt_ns;
+};
+
 #endif

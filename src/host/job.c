@@ -9,6 +9,16 @@
 
 #include "look.h"
 
+const char *const host_path_variables[] = {
+	"HF_HOME",
+	"TORCH_HOME",
+	"TRITON_CACHE_DIR",
+	"XDG_CACHE_HOME",
+	"SSL_CERT_FILE",
+	"CUDA_MPS_PIPE_DIRECTORY",
+	NULL,
+};
+
 #define SLURM_STEP_NORMAL_MAX 0xffffffefU
 
 void job_look(struct host *h)

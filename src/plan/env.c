@@ -37,12 +37,6 @@ static const char *const own_names[] = {
 	"HOME", "USER", "LOGNAME", "HOSTNAME", "PWD", "OLDPWD", "SHLVL", "_", "container",
 };
 
-/* They name directories or files of the host; left out where those are not visible. */
-static const char *const path_names[] = {
-	"HF_HOME",         "TORCH_HOME",    "TRITON_CACHE_DIR",        "XDG_CACHE_HOME",
-	"XDG_RUNTIME_DIR", "SSL_CERT_FILE", "CUDA_MPS_PIPE_DIRECTORY",
-};
-
 size_t env_name_length(const char *entry)
 {
 	size_t n = strcspn(entry, "=");
@@ -103,6 +97,17 @@ static bool env_matches(struct arena *a, const char *entry, const char *const *p
 
 #define ENV_IN(a, entry, table) env_matches(a, entry, table, ELEMENTS(table))
 
+/* Does it name a directory or file of the host? */
+static bool env_names_path(struct arena *a, const char *entry)
+{
+	const char *name = arena_strndup(a, entry, env_name_length(entry));
+
+	for (const char *const *p = host_path_variables; *p; p++)
+		if (str_eq(name, *p))
+			return true;
+	return str_eq(name, "XDG_RUNTIME_DIR");
+}
+
 /* Does --env-host let this variable of the host pass? */
 static bool env_passes(struct builder *b, const char *mode, const char *entry)
 {
@@ -126,7 +131,7 @@ static void env_from_host(struct builder *b, struct strv *env)
 
 		if (!env_name_length(*p) || !env_passes(b, mode, *p))
 			continue;
-		if (ENV_IN(b->a, *p, path_names) && value[0] == '/' && !plan_is_shown(b, value))
+		if (env_names_path(b->a, *p) && value[0] == '/' && !plan_is_shown(b, value))
 			dropped = arena_printf(b->a, "%s%s%.*s", dropped, *dropped ? ", " : "",
 					       (int)env_name_length(*p), *p);
 		else

@@ -4,12 +4,14 @@
 . "$(dirname "$0")/lint.bash"
 
 base="arena banned dirents elf err fd json lib str sys"
-types="driver edits gpu host image plan profile request"
+types="allot audit driver edits gpu host image job plan profile request"
 declare -A may=(
 	[base]="$base log"
 	[host]="$base $types"
 	[gpu]="$base $types"
 	[image]="$base $types"
+	[job]="$base $types"
+	[audit]="$base $types"
 	[store]="$base log $types store"
 	[state]="$base state"
 	[profile]="$base profile"
@@ -22,7 +24,8 @@ declare -A contract=(
 	[arena]="" [err]="" [fd]="arena" [json]="arena err" [lib]="err" [log]="err" [str]="arena"
 	[sys]="" [banned]="" [elf]="arena" [edits]="arena" [gpu]="arena err" [driver]="edits gpu" [host]="arena err gpu"
 	[image]="arena err" [profile]="arena err" [request]="arena gpu" [plan]="arena edits err"
-	[dirents]="" [run]="err plan" [state]="arena err" [store]="arena err image"
+	[dirents]="" [run]="err plan sys" [state]="arena err sys" [store]="arena err image"
+	[allot]="arena err gpu" [job]="arena edits err host" [audit]="arena err gpu host image plan"
 )
 
 # included FILE - "NAME" for every <gpurun/NAME.h>
