@@ -178,6 +178,13 @@ struct plan_exec_input {
 int plan_exec(struct arena *a, const struct plan_exec_input *in, const struct plan **ret,
 	      struct err *e);
 
+/**
+ * plan_will_share - is the container one for all ranks of a step? (pure)
+ * Not when started by root: without Landlock, which a shared step cannot have, nothing would keep
+ * root's container from the host's gpurun binary (/proc/self/exe).
+ */
+bool plan_will_share(const struct request *req, const struct host *h);
+
 /** plan_build - decide (pure, no I/O) and check; the plan lives in @a and is not sealed yet */
 int plan_build(struct arena *a, const struct plan_input *in, const struct plan **ret,
 	       struct err *e);
