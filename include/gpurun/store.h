@@ -117,4 +117,7 @@ int store_scratch(struct store *s, struct arena *a, const char *dir, const char 
 		  int *lock_fd, struct err *e);
 int store_scratch_remove(const char *dir);
 
+/** store_is_local_disk - is @dir on a disk of this machine: neither in memory nor on the network? */
+bool store_is_local_disk(const char *dir);
+
 #endif

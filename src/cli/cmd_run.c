@@ -13,6 +13,8 @@
  * snapshot of the host is corrected, and what follows is decided again.
  */
 #include <errno.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <gpurun/log.h>
@@ -29,6 +31,10 @@ static int look(struct launch *l, struct err *e)
 {
 	int r = launch_look(l, e);
 
+	if (r >= 0)
+		r = launch_audit_open(l, e);
+	if (r >= 0)
+		r = launch_look_job(l, e);
 	if (r >= 0)
 		r = launch_choose_gpus(l, e);
 	if (r >= 0)
@@ -54,6 +60,7 @@ static int decide(struct launch *l, struct arena *a, const struct plan **ret, st
 		.host = &l->host,
 		.image = &l->image,
 		.gpu = &l->gpu,
+		.job = &l->job,
 		.keep_dir = l->keep_dir,
 		.scratch_dir = l->scratch_dir,
 		.top_entries = &l->top_entries,
@@ -70,6 +77,8 @@ static int decide(struct launch *l, struct arena *a, const struct plan **ret, st
 
 static void say(struct launch *l, const struct plan *p)
 {
+	if (l->mute)
+		return;
 	for (size_t i = 0; i < p->warnings.n; i++)
 		if (!launch_was_said(l, p->warnings.v[i]))
 			log_warn("%s", p->warnings.v[i]);
@@ -114,16 +123,22 @@ static const char *command_text(struct arena *a, const struct strv *argv)
 	return arena_strndup(a, text.buf ? text.buf : "", COMMAND_MAX);
 }
 
-static int reserve(struct launch *l, const struct plan *p, struct err *e)
+static void describe(struct launch *l, const struct plan *p)
 {
 	struct state *st = &l->state;
 
-	if (l->state_fd >= 0)
-		return 0;
 	st->name = l->q->name ? l->q->name : "";
 	st->image = l->q->image;
+	st->image_id = l->image.id;
+	st->step = p->container.share_key || p->process.exec ? l->host.job.step : "";
 	st->command = command_text(l->a, &p->process.argv);
-	return state_begin(l->a, l->host.state_dir, st, &l->state_fd, e);
+}
+
+static int reserve(struct launch *l, struct err *e)
+{
+	if (l->state_fd >= 0)
+		return 0;
+	return state_begin(l->a, l->host.state_dir, &l->state, &l->state_fd, e);
 }
 
 /* ---- do, and report ------------------------------------------------------------------------ */
@@ -147,28 +162,43 @@ static void report(const struct plan *p, int r, int status, struct err *e)
 		log_hint("%s", p->failure_hint);
 }
 
+/* A rank of a step becomes its command; elsewhere the command is a child, and supervised. */
+static int perform(struct launch *l, const struct plan *p, struct record *rec, int *ret_status,
+		   struct err *e)
+{
+	const struct run_hooks hooks = { .started = publish, .arg = rec };
+	int r;
+
+	describe(l, p);
+	if (p->process.exec || p->container.share_key)
+		return launch_step(l, p, rec->plan, ret_status, e);
+	r = reserve(l, e);
+	if (r >= 0)
+		r = launch_audit_start(l, p, "own", l->state.id, e);
+	return r < 0 ? r : run_plan(p, &hooks, ret_status, e);
+}
+
 /* One plan, from the decision to the end of the command. */
 static int attempt(struct launch *l, int *ret_status, struct err *e)
 {
-	_cleanup_arena_ struct arena *a = arena_new(0);
 	struct record rec = { .l = l };
-	const struct run_hooks hooks = { .started = publish, .arg = &rec };
 	const struct plan *p = NULL;
-	int r = decide(l, a, &p, e);
+	int r;
+
+	arena_free(l->plan_arena);
+	l->plan_arena = arena_new(0);
+	r = decide(l, l->plan_arena, &p, e);
 
 	if (r < 0)
 		return r;
 	rec.plan = plan_dump(l->a, p);
-	r = arena_seal(a);
+	r = arena_seal(l->plan_arena);
 	if (r < 0)
 		return err_sys(e, -r, "the plan cannot be sealed");
 	if (l->q->dry_run)
 		return print_plan(l, rec.plan, e);
 	say(l, p);
-	r = reserve(l, p, e);
-	if (r < 0)
-		return r;
-	r = run_plan(p, &hooks, ret_status, e);
+	r = perform(l, p, &rec, ret_status, e);
 	report(p, r, *ret_status, e);
 	return r;
 }
@@ -181,6 +211,12 @@ static int fall_back(struct launch *l, const struct err *refused, struct err *e)
 {
 	int r;
 
+	if (l->inside)
+		return 0;
+	if (refused->topic == ERR_TOPIC_OVERLAY && launch_drop_scratch(l)) {
+		log_debug(1, "%s: deciding again with scratch in memory", refused->msg);
+		return 1;
+	}
 	if (refused->topic == ERR_TOPIC_OVERLAY && l->host.overlay) {
 		l->host.overlay = false;
 		log_debug(1, "%s: deciding again without overlay", refused->msg);
@@ -220,6 +256,20 @@ static int launch(struct launch *l, int *ret_status, struct err *e)
 	}
 }
 
+/* Slurm tells a signal from an exit status of 128 and more: end as the command ended. */
+static void die_of(int sig)
+{
+	const struct rlimit no_core = { 0, 0 };
+	sigset_t set;
+
+	(void)setrlimit(RLIMIT_CORE, &no_core); /* the core that matters is the command's */
+	(void)signal(sig, SIG_DFL);
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, sig);
+	(void)raise(sig);
+	(void)sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
 static int run(const struct cmd_in *in, int *ret_status, struct err *e)
 {
 	struct launch l = { .in = in,
@@ -232,7 +282,10 @@ static int run(const struct cmd_in *in, int *ret_status, struct err *e)
 			    .root = { .fd = -1 } };
 	int r = launch(&l, ret_status, e);
 
+	launch_audit_end(&l, r < 0 ? e->status : *ret_status);
 	launch_end(&l);
+	if (r >= 0 && l.signal)
+		die_of(l.signal);
 	return r;
 }
 

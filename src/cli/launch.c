@@ -39,6 +39,19 @@ static int check_name(const struct launch *l, struct err *e)
 	return r;
 }
 
+/* In a step the command takes our place, so what lies on a disk would stay there. */
+static int check_share(const struct launch *l, struct err *e)
+{
+	if (!l->share || !l->q->scratch || str_eq(l->q->scratch, "tmpfs"))
+		return 0;
+	err_set(e, EINVAL,
+		"--scratch %s: not in a container that the ranks of a step share: nobody stays to "
+		"remove it",
+		l->q->scratch);
+	err_hint(e, "a container for each rank: --share none; or --keep NAME");
+	return -EINVAL;
+}
+
 /* A test's host has a state directory of that host: nothing is made for it. */
 static int look_state(struct launch *l, struct err *e)
 {
@@ -102,13 +115,28 @@ int launch_look(struct launch *l, struct err *e)
 	r = host_probe(l->a, &l->root, (const char *const *)environ, &l->host, e);
 	if (r < 0)
 		return r;
+	l->share = plan_will_share(l->q, &l->host);
+	l->mute = l->host.job.kind == JOB_STEP && l->host.job.local_rank > 0;
 	if (!l->q->sysroot)
 		l->host.proc_fresh = true;
 	if (l->q->userns == USERNS_SUBID)
 		r = host_subids(l->a, &l->root, &l->host, e);
 	if (r >= 0)
+		r = check_share(l, e);
+	if (r >= 0)
 		r = check_sources(l, e);
 	return r < 0 ? r : look_state(l, e);
+}
+
+int launch_look_job(struct launch *l, struct err *e)
+{
+	const struct job_options o = { .contain = l->q->contain };
+	struct strv warnings = { 0 };
+	int r = job_edits(l->a, &l->root, &l->host, &o, &l->job, &warnings, e);
+
+	for (size_t i = 0; !l->mute && i < warnings.n; i++)
+		log_warn("%s", warnings.v[i]);
+	return r;
 }
 
 /* ---- the image -------------------------------------------------------------------------- */
@@ -171,19 +199,36 @@ static bool tmpfs_takes_xattrs(void)
 	return fd < 0 || fsetxattr(fd, "user.overlay.probe", "y", 1, 0) == 0 || errno != EOPNOTSUPP;
 }
 
-static bool wants_scratch(const struct launch *l)
+/* In a batch job what the container writes goes to the job's own disk rather than its memory. */
+static const char *job_scratch(const struct launch *l)
+{
+	const char *dir = host_getenv(&l->host, "TMPDIR");
+
+	if (l->host.job.kind != JOB_BATCH || l->scratch_refused || l->q->sysroot)
+		return NULL;
+	return dir && dir[0] == '/' && store_is_local_disk(dir) ? dir : NULL;
+}
+
+/*
+ * Should what the container writes go to a directory on disk, and below which (NULL: the store's
+ * own)?  Never in a shared step by itself: nobody stays to remove it.
+ */
+static bool wants_scratch(const struct launch *l, const char **ret_dir)
 {
 	const struct request *q = l->q;
 
-	if (q->keep || q->read_only || !l->host.overlay)
+	*ret_dir = q->scratch ? q->scratch : job_scratch(l);
+	if (q->keep || q->read_only || !l->host.overlay || l->share)
 		return false;
-	if (q->scratch)
-		return !str_eq(q->scratch, "tmpfs");
+	if (*ret_dir)
+		return !str_eq(*ret_dir, "tmpfs");
 	return !q->sysroot && !tmpfs_takes_xattrs();
 }
 
 int launch_make_places(struct launch *l, struct err *e)
 {
+	const char *scratch = NULL;
+
 	l->keep_lock = fd_close(l->keep_lock);
 	if (l->q->keep && !l->host.overlay)
 		log_note("--keep %s: overlay cannot be used here, a private copy is kept",
@@ -191,9 +236,8 @@ int launch_make_places(struct launch *l, struct err *e)
 	if (l->q->keep)
 		return store_keep(l->store, l->a, l->q->keep, &l->image, l->host.overlay,
 				  &l->keep_dir, &l->keep_lock, e);
-	if (wants_scratch(l) && !l->scratch_dir)
-		return store_scratch(l->store, l->a, l->q->scratch, &l->scratch_dir,
-				     &l->scratch_lock, e);
+	if (wants_scratch(l, &scratch) && !l->scratch_dir)
+		return store_scratch(l->store, l->a, scratch, &l->scratch_dir, &l->scratch_lock, e);
 	return 0;
 }
 
@@ -262,8 +306,23 @@ bool launch_was_said(struct launch *l, const char *text)
 	return false;
 }
 
+bool launch_drop_scratch(struct launch *l)
+{
+	if (!l->scratch_dir || l->q->scratch || !job_scratch(l))
+		return false;
+	(void)store_scratch_remove(l->scratch_dir);
+	l->scratch_lock = fd_close(l->scratch_lock);
+	l->scratch_dir = NULL;
+	l->scratch_refused = true;
+	return true;
+}
+
+/* What has a path is left alone when paths mean the container's files. */
 void launch_end(struct launch *l)
 {
+	arena_free(l->plan_arena);
+	if (l->inside)
+		return;
 	if (l->state_fd >= 0)
 		state_end(l->host.state_dir, &l->state, l->state_fd);
 	if (l->scratch_dir)

@@ -5,9 +5,11 @@
 #ifndef GPURUN_CLI_LAUNCH_H
 #define GPURUN_CLI_LAUNCH_H
 
+#include <gpurun/audit.h>
 #include <gpurun/driver.h>
 #include <gpurun/host.h>
 #include <gpurun/image.h>
+#include <gpurun/job.h>
 #include <gpurun/plan.h>
 
 #include "cmd.h"
@@ -28,7 +30,7 @@ struct launch {
 	struct gpu_driver driver;
 	struct gpu_sight sight;
 	struct strv cdi; /* names, of --gpus and --device */
-	struct edits gpu;
+	struct edits gpu, job;
 	struct strv gpu_names;
 	struct image_ref ref;
 	struct store *store;
@@ -39,14 +41,24 @@ struct launch {
 	int keep_lock;
 	const char *scratch_dir;
 	int scratch_lock;
+	bool scratch_refused; /* TMPDIR is no place for an overlay */
 	struct strv top_entries;
 	struct state state;
 	int state_fd;
+	struct arena *plan_arena; /* of the last plan; lives until the end is recorded */
 	struct strv said; /* notes and warnings that were printed: a second plan repeats none */
+	bool share;       /* one container for all ranks of the step */
+	bool mute;        /* another rank of the node says what holds for all */
+	struct audit *audit;
+	struct audit_facts facts;
+	bool audited; /* the start is recorded, the end is owed */
+	bool inside;  /* host paths do not lead to the host any more */
+	int signal;   /* that the command of a step died of, 0: none */
 };
 
 /* The stages, in their order; each speaks. */
 int launch_look(struct launch *l, struct err *e);        /* the host */
+int launch_look_job(struct launch *l, struct err *e);    /* what a job needs inside */
 int launch_choose_gpus(struct launch *l, struct err *e); /* and what comes with them */
 int launch_get_image(struct launch *l, struct err *e);   /* form by host.overlay; may be repeated */
 int launch_make_places(struct launch *l, struct err *e); /* --keep, --scratch; may be repeated */
@@ -54,11 +66,34 @@ int launch_fit_gpus(struct launch *l, struct err *e);    /* is the image's CUDA 
 int launch_inject_gpus(struct launch *l, struct err *e); /* l->gpu; may be repeated */
 int launch_choose_seccomp(struct launch *l, struct err *e);
 
+/**
+ * launch_step - run the command as a rank of a step; see run_step() for what it returns
+ * @plan_json: for the record
+ */
+int launch_step(struct launch *l, const struct plan *p, const char *plan_json, int *ret_status,
+		struct err *e);
+
+/** launch_audit_open - open what --audit names, before an image is unpacked for nothing */
+int launch_audit_open(struct launch *l, struct err *e);
+
+/** launch_audit_start - the line of --audit, once; nothing without the option */
+int launch_audit_start(struct launch *l, const struct plan *p, const char *mode,
+		       const char *container, struct err *e);
+
+/** launch_audit_end - the line at the end, when there was one at the start */
+void launch_audit_end(struct launch *l, int status);
+
 /** launch_was_said - remember @text; was it said before? (a second plan repeats nothing) */
 bool launch_was_said(struct launch *l, const char *text);
 
 /** launch_missing_word - for the hint "-C": see hint.c; NULL when there is none */
 const char *launch_missing_word(const struct launch *l);
+
+/**
+ * launch_drop_scratch - the overlay was refused on the job's disk: try without
+ * Return: false when there was no such disk.
+ */
+bool launch_drop_scratch(struct launch *l);
 
 /** launch_end - give everything back */
 void launch_end(struct launch *l);

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -45,6 +46,15 @@ static const char *network_name(int fd)
 			return network_fs[i].name;
 	}
 	return NULL;
+}
+
+bool store_is_local_disk(const char *dir)
+{
+	_cleanup_fd_ int fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct statfs sf;
+
+	return fd >= 0 && fstatfs(fd, &sf) == 0 && sf.f_type != TMPFS_MAGIC &&
+	       sf.f_type != RAMFS_MAGIC && !network_name(fd);
 }
 
 /* Make @path and what is missing above it; ours alone. */

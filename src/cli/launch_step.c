@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * launch_step.c - a rank of a step: who is in the step's container already, and becoming the
+ * command there.
+ *
+ * Nobody stays behind to hold a lock or to keep a record, so both are the step's file: a slot for
+ * each rank, locked while a rank looks for the others and enters (state.h).
+ */
+#include <time.h>
+#include <unistd.h>
+
+#include <gpurun/fd.h>
+#include <gpurun/log.h>
+#include <gpurun/run.h>
+
+#include "launch.h"
+
+struct rank {
+	struct launch *l;
+	const char *key, *plan_json;
+	int lock;
+};
+
+/* The container is made: its record is for ps, exec and inspect, so its loss is only said. */
+static int publish(void *arg, const struct sys_peer *first, struct err *e)
+{
+	const struct rank *rank = arg;
+	struct launch *l = rank->l;
+	int r;
+
+	(void)e;
+	l->state.payload = first->pid;
+	l->state.payload_start = first->start;
+	r = state_step_publish(l->host.state_dir, rank->key, &l->state, rank->plan_json);
+	if (r < 0)
+		log_warn("%s: not written: %s (ps, exec and inspect do not see this container)",
+			 rank->key, err_text(-r));
+	return 0;
+}
+
+/* From here on the paths are the container's. */
+static int take_slot(void *arg, const struct sys_peer *self, bool made, struct err *e)
+{
+	const struct rank *rank = arg;
+	int r = state_step_add(rank->lock, self);
+
+	rank->l->inside = true;
+	log_debug(1, "container %s: %s by pid %d", rank->key, made ? "made" : "joined", self->pid);
+	return r < 0 ? err_sys(e, -r, "the step's file %s", rank->key) : 0;
+}
+
+int launch_step(struct launch *l, const struct plan *p, const char *plan_json, int *ret_status,
+		struct err *e)
+{
+	_cleanup_fd_ int lock = -1;
+	struct rank rank = { .l = l, .key = p->container.share_key, .plan_json = plan_json };
+	struct run_share share = { .made = publish, .inside = take_slot, .arg = &rank };
+	struct sys_peer *peers = NULL;
+	int r;
+
+	/* a container of our own has a key that no other process can have */
+	if (!rank.key)
+		rank.key = arena_printf(l->a, "%s-%016x", l->host.job.step, (unsigned int)getpid());
+	r = state_step_open(l->a, l->host.state_dir, rank.key, &lock, e);
+	if (r < 0)
+		return r;
+	r = state_step_ranks(l->a, lock, &peers, &share.n_ranks);
+	if (r < 0)
+		return err_sys(e, -r, "the step's file %s", rank.key);
+	rank.lock = share.lock = lock;
+	share.ranks = peers;
+	l->state.created = time(NULL);
+	r = launch_audit_start(l, p, share.n_ranks ? "join" : "create", rank.key, e);
+	if (r < 0)
+		return r;
+	return run_step(p, &share, ret_status, &l->signal, &l->inside, e);
+}
