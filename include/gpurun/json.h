@@ -56,6 +56,55 @@ const char *json_str(const struct json *obj, const char *key);
 /** json_strv - member @key, an array of strings (or absent), into @ret; -EINVAL on other types */
 int json_strv(struct arena *a, const struct json *obj, const char *key, struct strv *ret);
 
+/*
+ * The strict reader: a tree of JSON or YAML against tables, one for each kind of object.
+ *
+ * struct json_at - where we are: "devices[2].containerEdits.mounts[0].hostPath"
+ * @name: of a member; NULL: element @index of a list
+ */
+#define JSON_LIST_MAX 4096U /* entries of one list */
+struct json_at {
+	const struct json_at *up;
+	const char *name;
+	size_t index;
+};
+
+struct json_reader {
+	struct arena *a;
+	const char *file;
+	struct err *e;
+};
+
+/* Check the value @v and put it at @to. */
+typedef int json_read_fn(struct json_reader *r, const struct json *v, const struct json_at *at,
+			 void *to);
+
+/** struct json_member - of an object; its value goes to @offset of what the object becomes */
+struct json_member {
+	const char *name;
+	json_read_fn *read;
+	size_t offset;
+	bool required;
+};
+
+/** json_read_refuse - the error "FILE: PLACE: @reason"; returns -EINVAL */
+int json_read_refuse(struct json_reader *r, const struct json_at *at, const char *reason);
+
+/** json_read_object - its members by the table of @n; unknown ones are errors */
+int json_read_object(struct json_reader *r, const struct json *v, const struct json_at *at,
+		     const struct json_member *members, size_t n, void *to);
+
+/** json_read_list - each element by @read, which puts it behind those before */
+int json_read_list(struct json_reader *r, const struct json *v, const struct json_at *at,
+		   json_read_fn *read, void *to);
+
+/* A string without control characters to a const char *, an absolute path (cleaned). */
+json_read_fn json_read_string, json_read_path;
+/* One string more to a struct strv, a list of them, a list of "NAME=VALUE". */
+json_read_fn json_read_one_string, json_read_strings, json_read_variables;
+/* Of the right type, and not kept: nobody needs it. */
+json_read_fn json_read_number, json_read_flag;
+
 /* The writer: commas and indentation by itself; keys are NULL inside arrays. */
 struct jsonw {
 	struct arena *a;

@@ -5,9 +5,8 @@
 #include <ctype.h>
 #include <errno.h>
 
+#include <gpurun/json.h>
 #include <gpurun/str.h>
-
-#include "cdi_read.h"
 
 /* ---- names ---------------------------------------------------------------------------------- */
 
@@ -41,108 +40,94 @@ bool cdi_is_device(const char *s)
 /* ---- values ---------------------------------------------------------------------------------- */
 
 /* "rwm", "none" or "", which is all of it */
-static int read_permissions(struct cdi_reader *r, const struct json *v, const struct cdi_at *at,
+static int read_permissions(struct json_reader *r, const struct json *v, const struct json_at *at,
 			    void *to)
 {
 	const char *s = NULL;
-	int err = cdi_read_string(r, v, at, &s);
+	int err = json_read_string(r, v, at, &s);
 
 	if (err < 0)
 		return err;
 	if (!str_eq(s, "none") && s[strspn(s, "rwm")])
-		return cdi_read_refuse(r, at, "not of r, w and m");
+		return json_read_refuse(r, at, "not of r, w and m");
 	*(bool *)to = *s && !strchr(s, 'w');
 	return 0;
 }
 
-static int read_variable(struct cdi_reader *r, const struct json *v, const struct cdi_at *at,
-			 void *to)
-{
-	int err = cdi_read_one_string(r, v, at, to);
-
-	if (err < 0)
-		return err;
-	return v->str[0] != '=' && strchr(v->str, '=') ? 0
-						       : cdi_read_refuse(r, at, "not NAME=VALUE");
-}
-
-static int read_env(struct cdi_reader *r, const struct json *v, const struct cdi_at *at, void *to)
-{
-	return cdi_read_list(r, v, at, read_variable, to);
-}
-
 /* Somebody's notes: names and texts. */
-static int read_annotations(struct cdi_reader *r, const struct json *v, const struct cdi_at *at,
+static int read_annotations(struct json_reader *r, const struct json *v, const struct json_at *at,
 			    void *to)
 {
 	(void)to;
 	if (v->type != JSON_OBJECT)
-		return cdi_read_refuse(r, at, "not an object");
+		return json_read_refuse(r, at, "not an object");
 	for (const struct json *m = v->child; m; m = m->next)
 		if (m->type != JSON_STRING)
-			return cdi_read_refuse(r, at, "a value that is not a string");
+			return json_read_refuse(r, at, "a value that is not a string");
 	return 0;
 }
 
 /* ---- container edits ------------------------------------------------------------------------ */
 
-static int read_node(struct cdi_reader *r, const struct json *v, const struct cdi_at *at, void *to)
+static int read_node(struct json_reader *r, const struct json *v, const struct json_at *at,
+		     void *to)
 {
-	static const struct cdi_member members[] = {
-		{ "path", cdi_read_path, offsetof(struct cdi_node, path), true },
-		{ "hostPath", cdi_read_path, offsetof(struct cdi_node, host), false },
-		{ "type", cdi_read_string, offsetof(struct cdi_node, type), false },
-		{ "major", cdi_read_number, 0, false },
-		{ "minor", cdi_read_number, 0, false },
-		{ "fileMode", cdi_read_number, 0, false },
+	static const struct json_member members[] = {
+		{ "path", json_read_path, offsetof(struct cdi_node, path), true },
+		{ "hostPath", json_read_path, offsetof(struct cdi_node, host), false },
+		{ "type", json_read_string, offsetof(struct cdi_node, type), false },
+		{ "major", json_read_number, 0, false },
+		{ "minor", json_read_number, 0, false },
+		{ "fileMode", json_read_number, 0, false },
 		{ "permissions", read_permissions, offsetof(struct cdi_node, read_only), false },
-		{ "uid", cdi_read_number, 0, false },
-		{ "gid", cdi_read_number, 0, false },
+		{ "uid", json_read_number, 0, false },
+		{ "gid", json_read_number, 0, false },
 	};
 	struct cdi_edits *ed = to;
 	struct cdi_node node = { .type = "" };
-	int err = cdi_read_object(r, v, at, members, ELEMENTS(members), &node);
+	int err = json_read_object(r, v, at, members, ELEMENTS(members), &node);
 
 	if (err < 0)
 		return err;
 	if (*node.type && (node.type[1] || !strchr("bcup", *node.type)))
-		return cdi_read_refuse(r, at, "the type is none of b, c, u, p");
+		return json_read_refuse(r, at, "the type is none of b, c, u, p");
 	if (!node.host)
 		node.host = node.path;
 	VEC_PUSH(r->a, ed->nodes, ed->n_nodes, ed->cap_nodes, node);
 	return 0;
 }
 
-static int read_mount(struct cdi_reader *r, const struct json *v, const struct cdi_at *at, void *to)
+static int read_mount(struct json_reader *r, const struct json *v, const struct json_at *at,
+		      void *to)
 {
-	static const struct cdi_member members[] = {
-		{ "hostPath", cdi_read_path, offsetof(struct cdi_mount, host), true },
-		{ "containerPath", cdi_read_path, offsetof(struct cdi_mount, path), true },
-		{ "type", cdi_read_string, offsetof(struct cdi_mount, type), false },
-		{ "options", cdi_read_strings, offsetof(struct cdi_mount, options), false },
+	static const struct json_member members[] = {
+		{ "hostPath", json_read_path, offsetof(struct cdi_mount, host), true },
+		{ "containerPath", json_read_path, offsetof(struct cdi_mount, path), true },
+		{ "type", json_read_string, offsetof(struct cdi_mount, type), false },
+		{ "options", json_read_strings, offsetof(struct cdi_mount, options), false },
 	};
 	struct cdi_edits *ed = to;
 	struct cdi_mount mount = { .type = "" };
-	int err = cdi_read_object(r, v, at, members, ELEMENTS(members), &mount);
+	int err = json_read_object(r, v, at, members, ELEMENTS(members), &mount);
 
 	if (err == 0)
 		VEC_PUSH(r->a, ed->mounts, ed->n_mounts, ed->cap_mounts, mount);
 	return err;
 }
 
-static int read_hook_name(struct cdi_reader *r, const struct json *v, const struct cdi_at *at,
+static int read_hook_name(struct json_reader *r, const struct json *v, const struct json_at *at,
 			  void *to)
 {
 	static const char *const names[] = { "prestart",       "createRuntime", "createContainer",
 					     "startContainer", "poststart",     "poststop" };
 	const char *s = NULL;
-	int err = cdi_read_string(r, v, at, &s);
+	int err = json_read_string(r, v, at, &s);
 
 	(void)to;
 	for (size_t i = 0; err == 0 && i < ELEMENTS(names); i++)
 		if (str_eq(s, names[i]))
 			return 0;
-	return err < 0 ? err : cdi_read_refuse(r, at, "no hook has that name");
+	return err < 0 ? err : json_read_refuse(r, at, "no hook has that name");
 }
 
 /* With the environment of a program that is never run. */
@@ -151,44 +136,48 @@ struct hook_parts {
 	struct strv env;
 };
 
-static int read_hook(struct cdi_reader *r, const struct json *v, const struct cdi_at *at, void *to)
+static int read_hook(struct json_reader *r, const struct json *v, const struct json_at *at,
+		     void *to)
 {
-	static const struct cdi_member members[] = {
+	static const struct json_member members[] = {
 		{ "hookName", read_hook_name, 0, true },
-		{ "path", cdi_read_path, offsetof(struct hook_parts, hook.path), true },
-		{ "args", cdi_read_strings, offsetof(struct hook_parts, hook.args), false },
-		{ "env", read_env, offsetof(struct hook_parts, env), false },
-		{ "timeout", cdi_read_number, 0, false },
+		{ "path", json_read_path, offsetof(struct hook_parts, hook.path), true },
+		{ "args", json_read_strings, offsetof(struct hook_parts, hook.args), false },
+		{ "env", json_read_variables, offsetof(struct hook_parts, env), false },
+		{ "timeout", json_read_number, 0, false },
 	};
 	struct cdi_edits *ed = to;
 	struct hook_parts h = { 0 };
-	int err = cdi_read_object(r, v, at, members, ELEMENTS(members), &h);
+	int err = json_read_object(r, v, at, members, ELEMENTS(members), &h);
 
 	if (err == 0)
 		VEC_PUSH(r->a, ed->hooks, ed->n_hooks, ed->cap_hooks, h.hook);
 	return err;
 }
 
-static int read_nodes(struct cdi_reader *r, const struct json *v, const struct cdi_at *at, void *to)
+static int read_nodes(struct json_reader *r, const struct json *v, const struct json_at *at,
+		      void *to)
 {
-	return cdi_read_list(r, v, at, read_node, to);
+	return json_read_list(r, v, at, read_node, to);
 }
 
-static int read_mounts(struct cdi_reader *r, const struct json *v, const struct cdi_at *at,
+static int read_mounts(struct json_reader *r, const struct json *v, const struct json_at *at,
 		       void *to)
 {
-	return cdi_read_list(r, v, at, read_mount, to);
+	return json_read_list(r, v, at, read_mount, to);
 }
 
-static int read_hooks(struct cdi_reader *r, const struct json *v, const struct cdi_at *at, void *to)
+static int read_hooks(struct json_reader *r, const struct json *v, const struct json_at *at,
+		      void *to)
 {
-	return cdi_read_list(r, v, at, read_hook, to);
+	return json_read_list(r, v, at, read_hook, to);
 }
 
 /* Groups: those of the caller are kept inside, and no others can be given. */
-static int read_gids(struct cdi_reader *r, const struct json *v, const struct cdi_at *at, void *to)
+static int read_gids(struct json_reader *r, const struct json *v, const struct json_at *at,
+		     void *to)
 {
-	return cdi_read_list(r, v, at, cdi_read_number, to);
+	return json_read_list(r, v, at, json_read_number, to);
 }
 
 /* What we cannot give is checked for its form, so that only devices that want it are refused. */
@@ -197,48 +186,49 @@ struct unused {
 	struct strv list;
 };
 
-static int read_rdt(struct cdi_reader *r, const struct json *v, const struct cdi_at *at, void *to)
+static int read_rdt(struct json_reader *r, const struct json *v, const struct json_at *at, void *to)
 {
-	static const struct cdi_member members[] = {
-		{ "closID", cdi_read_string, offsetof(struct unused, text), false },
-		{ "l3CacheSchema", cdi_read_string, offsetof(struct unused, text), false },
-		{ "memBwSchema", cdi_read_string, offsetof(struct unused, text), false },
-		{ "schemata", cdi_read_strings, offsetof(struct unused, list), false },
-		{ "enableCMT", cdi_read_flag, 0, false },
-		{ "enableMBM", cdi_read_flag, 0, false },
-		{ "enableMonitoring", cdi_read_flag, 0, false },
+	static const struct json_member members[] = {
+		{ "closID", json_read_string, offsetof(struct unused, text), false },
+		{ "l3CacheSchema", json_read_string, offsetof(struct unused, text), false },
+		{ "memBwSchema", json_read_string, offsetof(struct unused, text), false },
+		{ "schemata", json_read_strings, offsetof(struct unused, list), false },
+		{ "enableCMT", json_read_flag, 0, false },
+		{ "enableMBM", json_read_flag, 0, false },
+		{ "enableMonitoring", json_read_flag, 0, false },
 	};
 	struct cdi_edits *ed = to;
 	struct unused none = { 0 };
 
 	ed->cannot = "intelRdt";
-	return cdi_read_object(r, v, at, members, ELEMENTS(members), &none);
+	return json_read_object(r, v, at, members, ELEMENTS(members), &none);
 }
 
-static int read_net_device(struct cdi_reader *r, const struct json *v, const struct cdi_at *at,
+static int read_net_device(struct json_reader *r, const struct json *v, const struct json_at *at,
 			   void *to)
 {
-	static const struct cdi_member members[] = {
-		{ "hostInterfaceName", cdi_read_string, offsetof(struct unused, text), true },
-		{ "name", cdi_read_string, offsetof(struct unused, text), true },
+	static const struct json_member members[] = {
+		{ "hostInterfaceName", json_read_string, offsetof(struct unused, text), true },
+		{ "name", json_read_string, offsetof(struct unused, text), true },
 	};
 	struct cdi_edits *ed = to;
 	struct unused none = { 0 };
 
 	ed->cannot = "netDevices";
-	return cdi_read_object(r, v, at, members, ELEMENTS(members), &none);
+	return json_read_object(r, v, at, members, ELEMENTS(members), &none);
 }
 
-static int read_net_devices(struct cdi_reader *r, const struct json *v, const struct cdi_at *at,
+static int read_net_devices(struct json_reader *r, const struct json *v, const struct json_at *at,
 			    void *to)
 {
-	return cdi_read_list(r, v, at, read_net_device, to);
+	return json_read_list(r, v, at, read_net_device, to);
 }
 
-static int read_edits(struct cdi_reader *r, const struct json *v, const struct cdi_at *at, void *to)
+static int read_edits(struct json_reader *r, const struct json *v, const struct json_at *at,
+		      void *to)
 {
-	static const struct cdi_member members[] = {
-		{ "env", read_env, offsetof(struct cdi_edits, env), false },
+	static const struct json_member members[] = {
+		{ "env", json_read_variables, offsetof(struct cdi_edits, env), false },
 		{ "deviceNodes", read_nodes, 0, false },
 		{ "mounts", read_mounts, 0, false },
 		{ "hooks", read_hooks, 0, false },
@@ -247,57 +237,57 @@ static int read_edits(struct cdi_reader *r, const struct json *v, const struct c
 		{ "netDevices", read_net_devices, 0, false },
 	};
 
-	return cdi_read_object(r, v, at, members, ELEMENTS(members), to);
+	return json_read_object(r, v, at, members, ELEMENTS(members), to);
 }
 
 /* ---- the file ------------------------------------------------------------------------------- */
 
-static int read_device_name(struct cdi_reader *r, const struct json *v, const struct cdi_at *at,
+static int read_device_name(struct json_reader *r, const struct json *v, const struct json_at *at,
 			    void *to)
 {
-	int err = cdi_read_string(r, v, at, to);
+	int err = json_read_string(r, v, at, to);
 
 	if (err < 0)
 		return err;
-	return cdi_is_device(v->str) ? 0 : cdi_read_refuse(r, at, "not a name of a device");
+	return cdi_is_device(v->str) ? 0 : json_read_refuse(r, at, "not a name of a device");
 }
 
-static int read_device(struct cdi_reader *r, const struct json *v, const struct cdi_at *at,
+static int read_device(struct json_reader *r, const struct json *v, const struct json_at *at,
 		       void *to)
 {
-	static const struct cdi_member members[] = {
+	static const struct json_member members[] = {
 		{ "name", read_device_name, offsetof(struct cdi_device, name), true },
 		{ "annotations", read_annotations, 0, false },
 		{ "containerEdits", read_edits, offsetof(struct cdi_device, edits), true },
 	};
 	struct cdi_spec *spec = to;
 	struct cdi_device device = { 0 };
-	int err = cdi_read_object(r, v, at, members, ELEMENTS(members), &device);
+	int err = json_read_object(r, v, at, members, ELEMENTS(members), &device);
 
 	if (err < 0)
 		return err;
 	for (size_t i = 0; i < spec->n; i++)
 		if (str_eq(spec->v[i].name, device.name))
-			return cdi_read_refuse(r, at, "a device of that name is there already");
+			return json_read_refuse(r, at, "a device of that name is there already");
 	VEC_PUSH(r->a, spec->v, spec->n, spec->cap, device);
 	return 0;
 }
 
-static int read_devices(struct cdi_reader *r, const struct json *v, const struct cdi_at *at,
+static int read_devices(struct json_reader *r, const struct json *v, const struct json_at *at,
 			void *to)
 {
-	int err = cdi_read_list(r, v, at, read_device, to);
+	int err = json_read_list(r, v, at, read_device, to);
 
-	return err < 0 || v->count ? err : cdi_read_refuse(r, at, "no device");
+	return err < 0 || v->count ? err : json_read_refuse(r, at, "no device");
 }
 
-static int read_version(struct cdi_reader *r, const struct json *v, const struct cdi_at *at,
+static int read_version(struct json_reader *r, const struct json *v, const struct json_at *at,
 			void *to)
 {
 	static const char *const versions[] = { "0.3.0", "0.4.0", "0.5.0", "0.6.0",
 						"0.7.0", "0.8.0", "1.0.0", "1.1.0" };
 	const char *s = NULL;
-	int err = cdi_read_string(r, v, at, &s);
+	int err = json_read_string(r, v, at, &s);
 
 	(void)to;
 	if (err < 0)
@@ -306,31 +296,33 @@ static int read_version(struct cdi_reader *r, const struct json *v, const struct
 	for (size_t i = 0; i < ELEMENTS(versions); i++)
 		if (str_eq(s, versions[i]))
 			return 0;
-	return cdi_read_refuse(r, at, "none of 0.3.0 to 1.1.0, which are known here");
+	return json_read_refuse(r, at, "none of 0.3.0 to 1.1.0, which are known here");
 }
 
-static int read_kind(struct cdi_reader *r, const struct json *v, const struct cdi_at *at, void *to)
+static int read_kind(struct json_reader *r, const struct json *v, const struct json_at *at,
+		     void *to)
 {
-	int err = cdi_read_string(r, v, at, to);
+	int err = json_read_string(r, v, at, to);
 
 	if (err < 0)
 		return err;
-	return cdi_is_kind(v->str, strlen(v->str)) ? 0 : cdi_read_refuse(r, at, "not VENDOR/CLASS");
+	return cdi_is_kind(v->str, strlen(v->str)) ? 0
+						   : json_read_refuse(r, at, "not VENDOR/CLASS");
 }
 
 int cdi_spec_read(struct arena *a, const struct json *doc, const char *file, struct cdi_spec *ret,
 		  struct err *e)
 {
-	static const struct cdi_member members[] = {
+	static const struct json_member members[] = {
 		{ "cdiVersion", read_version, 0, true },
 		{ "kind", read_kind, offsetof(struct cdi_spec, kind), true },
 		{ "annotations", read_annotations, 0, false },
 		{ "devices", read_devices, 0, true },
 		{ "containerEdits", read_edits, offsetof(struct cdi_spec, edits), false },
 	};
-	struct cdi_reader r = { .a = a, .file = file, .e = e };
+	struct json_reader r = { .a = a, .file = file, .e = e };
 	struct cdi_spec spec = { .file = file };
-	int err = cdi_read_object(&r, doc, NULL, members, ELEMENTS(members), &spec);
+	int err = json_read_object(&r, doc, NULL, members, ELEMENTS(members), &spec);
 
 	if (err == 0)
 		*ret = spec;
