@@ -76,11 +76,12 @@ struct op_list {
  *	   there, so that no link of the image leads a mount point out of the root
  * @ops:   the rest: below /proc and /dev, and directories of the host
  * @env:   LD_LIBRARY_PATH is put in front of the image's, PATH behind it, others in its place
+ * @env_prepend: "K=V": V and a ':' go in front of what K is inside by then, in this order
  */
 struct edits {
 	const char *source; /* "base", "image", "gpu", "options" */
 	struct op_list files, ops;
-	struct strv env;
+	struct strv env, env_prepend;
 };
 
 /** op_kind_name - "bind", "bind-dev", "tmpfs", ... as in --dry-run and in messages */

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * directories.c - where a job keeps its files, and what variables of the user name.  Those that
+ * a directory of the plan shows already (the current one, HOME) are left out there.
+ */
+#include <gpurun/str.h>
+#include <gpurun/sys.h>
+
+#include "build.h"
+
+/* Directories of the job.  The names beside TMPDIR are customs of sites. */
+static const char *const job_variables[] = {
+	"TMPDIR",
+	"SLURM_TMPDIR",
+	"PBS_JOBDIR",
+};
+
+/*
+ * At the same path, when it is there.  A directory can be written as outside; a file is read
+ * (certificates).  Optional: an image that cannot be written may have no place for it.
+ */
+static void add_variable(struct job_builder *b, const char *name)
+{
+	const char *value = host_getenv(b->host, name);
+	const char *path = value && value[0] == '/' ? path_clean(b->a, value) : NULL;
+	struct stat st;
+
+	if (!path || !job_may_bind(path) || job_stat(b, path, &st) < 0)
+		return;
+	if (S_ISDIR(st.st_mode) || S_ISREG(st.st_mode))
+		job_add_bind(b, path, path, S_ISREG(st.st_mode) ? MOUNT_ATTR_RDONLY : 0,
+			     OPF_OPTIONAL, arena_printf(b->a, "job: %s", name));
+}
+
+int job_directories(struct job_builder *b, struct err *e)
+{
+	(void)e;
+	for (size_t i = 0; i < ELEMENTS(job_variables); i++)
+		add_variable(b, job_variables[i]);
+	for (const char *const *p = host_path_variables; *p; p++)
+		add_variable(b, *p);
+	return 0;
+}
