@@ -89,7 +89,7 @@ int host_probe(struct arena *a, const struct sysroot *root, const char *const *e
 	if (r < 0)
 		return r;
 	ids_look(a, root, &h);
-	job_look(&h);
+	job_look(a, root, &h);
 	h.mem_total = host_memory(a, root);
 	h.mem_limit = cgroup_memory_limit(a, root);
 	host_look_files(a, root, &h);

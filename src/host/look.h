@@ -44,7 +44,10 @@ uint64_t cgroup_memory_limit(struct arena *a, const struct sysroot *root);
 /** kernel_look - architecture and what only a system call can tell (kernel.c) */
 int kernel_look(struct arena *a, const struct sysroot *root, struct host *h, struct err *e);
 
-/** job_look - in which job we run, from h->environ (job.c) */
-void job_look(struct host *h);
+/** job_look - in which job we run, from h->environ and h->hostname (job.c) */
+void job_look(struct arena *a, const struct sysroot *root, struct host *h);
+
+/** job_tasks_on - tasks on the node of number @node, of Slurm's "4(x2),3"; -1: not to be had */
+int job_tasks_on(struct arena *a, const char *text, int node);
 
 #endif

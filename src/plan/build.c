@@ -15,17 +15,18 @@
 #define NOTE_MAX 1024
 
 /*
- * The table "In a job and outside".  In a job the same holds as outside for now.
+ * The table "In a job and outside".  In a job several processes of the machine belong together:
+ * what they share memory by stays the host's.
  */
-#define OUTSIDE                                                                                    \
-	{                                                                                          \
-		.pid = NS_PRIVATE, .ipc = NS_PRIVATE, .uts = NS_PRIVATE, .landlock = true,         \
-		.env_host = "auto"                                                                 \
-	}
 static const struct plan_place places[] = {
-	[JOB_NONE] = OUTSIDE,
-	[JOB_BATCH] = OUTSIDE,
-	[JOB_STEP] = OUTSIDE,
+	[JOB_NONE] = { .pid = NS_PRIVATE, .ipc = NS_PRIVATE, .uts = NS_PRIVATE },
+	[JOB_BATCH] = { .pid = NS_PRIVATE, .ipc = NS_HOST, .uts = NS_HOST, .job = true },
+	[JOB_STEP] = { .pid = NS_HOST,
+		       .ipc = NS_HOST,
+		       .uts = NS_HOST,
+		       .job = true,
+		       .exec = true,
+		       .keep_fds = true },
 };
 
 const struct plan_place *plan_place_of(enum job_kind kind)
@@ -113,6 +114,7 @@ int plan_namespaces(struct builder *b, struct err *e)
 	struct plan_container *c = &b->p->container;
 	enum ns_mode ipc = b->req->ipc ? b->req->ipc : b->place->ipc;
 	enum ns_mode uts = b->req->uts ? b->req->uts : b->place->uts;
+	bool uts_private = uts == NS_PRIVATE || b->req->hostname;
 	int r = plan_pid_namespace(b, e);
 
 	if (r < 0)
@@ -130,7 +132,7 @@ int plan_namespaces(struct builder *b, struct err *e)
 		c->namespaces |= CLONE_NEWPID;
 	if (b->ipc_private)
 		c->namespaces |= CLONE_NEWIPC;
-	if (uts == NS_PRIVATE)
+	if (uts_private)
 		c->namespaces |= CLONE_NEWUTS;
 	if (b->net_private)
 		c->namespaces |= CLONE_NEWNET;
@@ -181,11 +183,19 @@ static int plan_terminal(struct builder *b, struct err *e)
 {
 	struct plan_process *pr = &b->p->process;
 
-	(void)e;
+	if (b->place->exec && b->req->tty == TRI_ON) {
+		err_set(e, EINVAL,
+			"--tty: not in a step, whose terminal is the launcher's to make");
+		err_hint(e, "srun --pty gpurun ...");
+		return -EINVAL;
+	}
 	if (b->req->tty == TRI_AUTO)
-		pr->tty = b->host->stdin_tty && b->host->stdout_tty;
+		pr->tty = b->host->stdin_tty && b->host->stdout_tty && !b->place->exec;
 	else
 		pr->tty = b->req->tty == TRI_ON;
+	/* a PID namespace ends with its first process: somebody has to wait for it */
+	pr->exec = b->place->exec && !b->pid_private && !b->req->audit_end;
+	pr->keep_fds = b->place->keep_fds;
 	pr->init = b->pid_private && !b->req->no_init;
 	pr->stop_signal = b->image->config.stop_signal > 0 ? b->image->config.stop_signal : SIGTERM;
 	return 0;
@@ -215,16 +225,8 @@ static int plan_security(struct builder *b, struct err *e)
 		return err_set(e, EINVAL,
 			       "--security-opt landlock=on: not with --nested (Landlock forbids "
 			       "every mount inside)");
-	pr->landlock_dev = possible && !b->req->nested && b->req->landlock != TRI_OFF &&
-			   (b->place->landlock || b->req->landlock == TRI_ON);
-	return 0;
-}
-
-/* Options that the parser knows and that nothing performs yet. */
-static int plan_refuse(struct builder *b, struct err *e)
-{
-	if (b->req->share && !str_eq(b->req->share, "none"))
-		return err_set(e, ENOTSUP, "--share %s: not supported yet", b->req->share);
+	/* two Landlock domains cannot read each other's memory, which CMA and CUDA IPC need */
+	pr->landlock_dev = possible && !b->req->nested && !b->shared && b->req->landlock != TRI_OFF;
 	return 0;
 }
 
@@ -249,10 +251,11 @@ static int plan_texts(struct builder *b, struct err *e)
 int plan_build(struct arena *a, const struct plan_input *in, const struct plan **ret, struct err *e)
 {
 	static int (*const sections[])(struct builder *, struct err *) = {
-		plan_refuse,      plan_namespaces, plan_identity,    plan_rootfs,      plan_files,
+		plan_share,       plan_namespaces, plan_identity,    plan_rootfs,      plan_files,
 		plan_base_mounts, plan_devices,    plan_user_mounts, plan_masks,       plan_order,
 		plan_argv,        plan_workdir,    plan_terminal,    plan_environment, plan_caps,
 		plan_limits,      plan_fds,        plan_security,    plan_hidden,      plan_texts,
+		plan_share_key,
 	};
 	struct builder b = {
 		.a = a,

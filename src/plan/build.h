@@ -29,12 +29,15 @@ enum plan_phase {
 	PHASE_COUNT
 };
 
-/* One column of the table "In a job and outside": what holds when the user says nothing. */
+/*
+ * One column of the table "In a job and outside": what holds when the user says nothing.
+ * @job:      the host's HOME, directories of the job, the whole environment but the deny-list
+ * @exec:     the command takes the place of our process
+ * @keep_fds: a launcher hands descriptors to its ranks under numbers of its own (PMI_FD)
+ */
 struct plan_place {
 	enum ns_mode pid, ipc, uts;
-	bool bind_cwd, bind_home;
-	bool landlock;
-	const char *env_host;
+	bool job, exec, keep_fds;
 };
 
 /** plan_place_of - the column of a kind of job */
@@ -62,6 +65,7 @@ struct builder {
 	gid_t gid;
 	bool frozen; /* nothing can be written into the image's own directories */
 	bool pid_private, ipc_private, net_private;
+	bool shared; /* with all ranks of a step on this node */
 	bool bind_cwd, bind_home;
 	const char *user, *group;     /* names inside of the mapped ids */
 	const char *home;             /* HOME inside */
@@ -69,6 +73,7 @@ struct builder {
 };
 
 /* Sections, in the order in which plan_build() calls them. */
+int plan_share(struct builder *b, struct err *e);       /* share.c */
 int plan_namespaces(struct builder *b, struct err *e);  /* build.c */
 int plan_identity(struct builder *b, struct err *e);    /* identity.c */
 int plan_rootfs(struct builder *b, struct err *e);      /* rootfs.c */
@@ -76,6 +81,7 @@ int plan_files(struct builder *b, struct err *e);       /* files.c */
 int plan_base_mounts(struct builder *b, struct err *e); /* mounts.c */
 int plan_devices(struct builder *b, struct err *e);     /* devices.c */
 int plan_user_mounts(struct builder *b, struct err *e); /* mounts_user.c */
+int plan_job_mounts(struct builder *b, struct err *e);  /* mounts_job.c */
 int plan_masks(struct builder *b, struct err *e);       /* masks.c */
 int plan_order(struct builder *b, struct err *e);       /* order.c */
 int plan_argv(struct builder *b, struct err *e);        /* argv.c */
@@ -83,6 +89,7 @@ int plan_environment(struct builder *b, struct err *e); /* env.c */
 int plan_caps(struct builder *b, struct err *e);        /* caps.c */
 int plan_limits(struct builder *b, struct err *e);      /* limits.c */
 int plan_hidden(struct builder *b, struct err *e);      /* devices.c */
+int plan_share_key(struct builder *b, struct err *e);   /* share.c */
 
 /** subids_identity - map the ranges; @ret_uids, @ret_gids: the first ids that are not (subids.c) */
 int subids_identity(struct builder *b, uint32_t *ret_uids, uint32_t *ret_gids, struct err *e);

@@ -165,6 +165,27 @@ static const char *check_namespaces(const struct plan *p)
 	return NULL;
 }
 
+/* What one process decides for all, and what a process of ours would have to stay for. */
+static const char *check_step(const struct plan *p)
+{
+	const struct plan_container *c = &p->container;
+	const struct plan_process *pr = &p->process;
+
+	if (pr->exec && (pr->tty || pr->init || c->namespaces & CLONE_NEWPID))
+		return "a command without a supervisor, but with a terminal or a PID namespace";
+	if (!c->share_key)
+		return NULL;
+	if (!c->share_key[0] || c->share_key[0] == '.' || strchr(c->share_key, '/'))
+		return "a key that is no file name";
+	if (c->namespaces & CLONE_NEWPID || pr->tty || pr->init)
+		return "a shared container with a PID namespace or terminal of one rank";
+	if (pr->landlock_dev)
+		return "a shared container with a Landlock domain for each rank";
+	if (c->uid_outside == 0 || c->n_uid_ranges || pr->switch_ids)
+		return "a shared container of root's, or with several ids";
+	return NULL;
+}
+
 static const char *check_root(const struct plan *p)
 {
 	const struct plan_root *r = &p->container.root;
@@ -213,8 +234,8 @@ static const char *check_process(const struct plan *p)
 int plan_check(const struct plan *p, struct err *e)
 {
 	static const char *(*const checks[])(const struct plan *) = {
-		check_ops,        check_order, check_real_root,
-		check_namespaces, check_root,  check_process,
+		check_ops,  check_order, check_real_root, check_namespaces,
+		check_step, check_root,  check_process,
 	};
 
 	for (size_t i = 0; i < ELEMENTS(checks); i++) {

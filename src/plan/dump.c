@@ -184,6 +184,7 @@ static void dump_container(struct jsonw *w, const struct plan_container *c)
 	dump_map(w, "gid_map", c->gid_inside, c->gid_outside, c->gid_ranges, c->n_gid_ranges);
 	jsonw_str(w, "hostname", c->hostname);
 	jsonw_bool(w, "loopback_up", c->loopback_up);
+	jsonw_str(w, "share_key", c->share_key);
 	dump_root(w, &c->root);
 	jsonw_begin_array(w, "ops");
 	for (size_t i = 0; i < c->ops.n; i++)
@@ -237,6 +238,8 @@ static void dump_process(struct jsonw *w, const struct plan_process *pr)
 	jsonw_bool(w, "landlock_dev", pr->landlock_dev);
 	dump_rlimits(w, pr);
 	jsonw_bool(w, "tty", pr->tty);
+	jsonw_bool(w, "exec", pr->exec);
+	jsonw_bool(w, "keep_fds", pr->keep_fds);
 	jsonw_bool(w, "init", pr->init);
 	jsonw_begin_array(w, "preserve_fds");
 	for (size_t i = 0; i < pr->n_preserve_fds; i++)

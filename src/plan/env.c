@@ -123,7 +123,7 @@ static bool env_passes(struct builder *b, const char *mode, const char *entry)
 
 static void env_from_host(struct builder *b, struct strv *env)
 {
-	const char *mode = b->req->env_host ? b->req->env_host : b->place->env_host;
+	const char *mode = b->req->env_host ? b->req->env_host : "auto";
 	const char *dropped = "";
 
 	for (const char *const *p = b->host->environ; p && *p; p++) {
