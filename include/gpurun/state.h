@@ -10,7 +10,7 @@
  *	STATE/ID        the record: JSON, members as in struct state plus "plan"
  *	STATE/steps/KEY       the ranks in the container of a step, one slot of fixed size each;
  *	                      locked by the rank that makes the container or enters it
- *	STATE/steps/KEY.json  its record, as above
+ *	STATE/steps/KEY.json  its record, as above; its id is the end of KEY
  *
  * Nobody stays to hold a lock for a step: its container lives as long as one of the processes
  * named in the slots does.
@@ -40,6 +40,7 @@ struct state {
 				    * and launcher 0; else "" */
 	const char *image_id;      /* of the image, or "" */
 	size_t n_ranks;            /* live ones of a step */
+	const char *key;           /* of a step: its file's name; only from state_list, state_find */
 	const char *plan;          /* JSON text, only from state_find */
 };
 
@@ -63,8 +64,8 @@ void state_end(const char *dir, const struct state *st, int fd);
 int state_list(struct arena *a, const char *dir, struct state **ret, size_t *ret_n, struct err *e);
 
 /**
- * state_find - one living container by id, unique id prefix or name
- * Errors: ERR_TOPIC_NOT_FOUND, or several carry the name.
+ * state_find - one living container by id, unique id prefix, name, or step ("123.0")
+ * Errors: ERR_TOPIC_NOT_FOUND; several are called that (their ids are in the message).
  */
 int state_find(struct arena *a, const char *dir, const char *what, struct state *ret,
 	       struct err *e);
@@ -73,6 +74,7 @@ int state_find(struct arena *a, const char *dir, const char *what, struct state 
 
 /**
  * state_step_open - open or make STATE/steps/KEY and wait for its lock, without spinning
+ * @key: ends in '-' and 16 hexadecimal digits
  * Files of steps without a living rank are removed when a new one is made.
  */
 int state_step_open(struct arena *a, const char *dir, const char *key, int *ret_fd, struct err *e);
@@ -87,7 +89,12 @@ int state_step_add(int fd, const struct sys_peer *self);
 int state_step_publish(const char *dir, const char *key, const struct state *st,
 		       const char *plan_json);
 
-/** state_step_peers - the live ranks of a container of a step, for kill */
+/**
+ * state_step_peers - the live ranks of a container of a step, for kill and exec
+ * A rank that is about to execute its command is waited for, at most STATE_STARTING_MS: until it
+ * has done so nobody can enter through it.
+ */
+#define STATE_STARTING_MS 2000
 int state_step_peers(struct arena *a, const char *dir, const struct state *st,
 		     struct sys_peer **ret, size_t *ret_n, struct err *e);
 

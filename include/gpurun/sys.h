@@ -59,6 +59,12 @@ int sys_capset(uint64_t effective, uint64_t permitted, uint64_t inheritable);
 int sys_capget(uint64_t *effective, uint64_t *permitted, uint64_t *inheritable);
 
 /**
+ * sys_pid_start - field 22 of /proc/PID/stat: together with the number it is a process, whoever
+ * gets the number later; 0: there is none, or only its parent has not noticed yet (a zombie)
+ */
+uint64_t sys_pid_start(pid_t pid);
+
+/**
  * struct sys_peer - a process that is inside a container, and what it must be to count as that one
  * @start: field 22 of /proc/PID/stat: guards against pid reuse
  * @user_ns, @mnt_ns: inodes of its namespaces

@@ -5,9 +5,12 @@
 #include <gpurun/sys.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -165,4 +168,39 @@ int sys_capget(uint64_t *effective, uint64_t *permitted, uint64_t *inheritable)
 	*permitted = data[0].permitted | (uint64_t)data[1].permitted << 32;
 	*inheritable = data[0].inheritable | (uint64_t)data[1].inheritable << 32;
 	return 0;
+}
+
+/* The number at the start of @s. */
+static uint64_t digits(const char *s)
+{
+	uint64_t n = 0;
+
+	for (; *s >= '0' && *s <= '9'; s++)
+		n = n * 10 + (uint64_t)(*s - '0');
+	return n;
+}
+
+uint64_t sys_pid_start(pid_t pid)
+{
+	char path[32], text[1024];
+	const char *p;
+	ssize_t n;
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	n = read(fd, text, sizeof(text) - 1);
+	(void)close(fd);
+	if (n <= 0)
+		return 0;
+	text[n] = '\0';
+	/* the name in parentheses may hold anything: ") S 1 2 3..." comes behind the last one */
+	p = strrchr(text, ')');
+	if (!p || p[1] != ' ' || p[2] == 'Z' || p[2] == 'X')
+		return 0;
+	for (int field = 2; p && field < 22; field++)
+		p = strchr(p + 1, ' ');
+	return p ? digits(p + 1) : 0;
 }

@@ -15,6 +15,8 @@
 
 #include "state_file.h"
 
+#define IDS_SHOWN 8 /* of several that are called the same */
+
 /* The names of the records in @dirfd; what is no record is not ours to touch. */
 static int names_read(struct arena *a, int dirfd, struct strv *ret)
 {
@@ -108,6 +110,9 @@ int state_list(struct arena *a, const char *dir, struct state **ret, size_t *ret
 		if (read_living(a, dirfd, names.v[i], &st) >= 0)
 			VEC_PUSH(a, v, n, cap, st);
 	}
+	r = state_step_list(a, dirfd, &v, &n, &cap);
+	if (r < 0)
+		return err_sys(e, -r, "%s", dir);
 	if (n)
 		qsort(v, n, sizeof(*v), by_age);
 	*ret = v;
@@ -115,20 +120,44 @@ int state_list(struct arena *a, const char *dir, struct state **ret, size_t *ret
 	return 0;
 }
 
-/* How well @what names @st: 0 not at all, 1 by a prefix of the id, 2 by the id or the name. */
+/* How well @what names @st: 0 not at all, 1 by a prefix of the id, 2 by the id, name or step. */
 static int match(const struct state *st, const char *what)
 {
-	if (str_eq(st->id, what) || (st->name[0] && str_eq(st->name, what)))
+	if (str_eq(st->id, what) || (st->name[0] && str_eq(st->name, what)) ||
+	    (st->step[0] && str_eq(st->step, what)))
 		return 2;
 	return str_after(st->id, what) ? 1 : 0;
+}
+
+/* Several of them: the ids are what tells them apart. */
+static int say_several(struct arena *a, const char *what, struct strv *ids, struct err *e)
+{
+	const char *list = ids->v[0];
+
+	for (size_t i = 1; i < ids->n && i < IDS_SHOWN; i++)
+		list = arena_printf(a, "%s, %s", list, ids->v[i]);
+	err_set(e, ENOTUNIQ, "%s: %zu running containers are called that: %s%s", what, ids->n, list,
+		ids->n > IDS_SHOWN ? ", ..." : "");
+	err_hint(e, "name one by its id; gpurun ps lists them");
+	return -ENOTUNIQ;
+}
+
+static int say_nobody(const char *what, struct err *e)
+{
+	err_set(e, ENOENT, "%s: no running container of that name, id or step", what);
+	err_hint(e, "gpurun ps lists them");
+	if (e)
+		e->topic = ERR_TOPIC_NOT_FOUND;
+	return -ENOENT;
 }
 
 int state_find(struct arena *a, const char *dir, const char *what, struct state *ret, struct err *e)
 {
 	const struct state *found = NULL;
+	struct strv ids = { 0 };
 	struct state *v = NULL;
-	int best = 0;
-	size_t n = 0, same = 0;
+	int best = 1;
+	size_t n = 0;
 	int r = state_list(a, dir, &v, &n, e);
 
 	if (r < 0)
@@ -136,24 +165,17 @@ int state_find(struct arena *a, const char *dir, const char *what, struct state 
 	for (size_t i = 0; i < n && what[0]; i++) {
 		int m = match(&v[i], what);
 
-		if (m == 0 || m < best)
+		if (m < best)
 			continue;
-		same = m > best ? 1 : same + 1;
+		ids.n = m > best ? 0 : ids.n;
 		best = m;
 		found = &v[i];
+		strv_push(a, &ids, found->id);
 	}
-	if (same == 1) {
-		*ret = *found;
-		return 0;
-	}
-	if (same > 1) {
-		err_set(e, ENOTUNIQ, "%s: %zu running containers are called that", what, same);
-		err_hint(e, "name it by its id, see: gpurun ps");
-		return -ENOTUNIQ;
-	}
-	err_set(e, ENOENT, "%s: no running container of that name or id", what);
-	err_hint(e, "gpurun ps lists them");
-	if (e)
-		e->topic = ERR_TOPIC_NOT_FOUND;
-	return -ENOENT;
+	if (ids.n > 1)
+		return say_several(a, what, &ids, e);
+	if (!found)
+		return say_nobody(what, e);
+	*ret = *found;
+	return 0;
 }

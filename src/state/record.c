@@ -28,6 +28,8 @@ const char *state_format(struct arena *a, const struct state *st, const char *pl
 	jsonw_int(&w, "payload", st->payload);
 	jsonw_uint(&w, "payload_start", st->payload_start);
 	jsonw_int(&w, "created", st->created);
+	jsonw_str(&w, "step", st->step ? st->step : "");
+	jsonw_str(&w, "image_id", st->image_id ? st->image_id : "");
 	jsonw_end_object(&w);
 	head = jsonw_text(&w, &n);
 	end = strrchr(head, '}'); /* the object's own: jsonw_text() ends with it and a newline */
@@ -90,6 +92,12 @@ int state_parse(struct arena *a, char *text, struct state *ret)
 	ret->payload = (pid_t)member_int(j, "payload", INT_MAX);
 	ret->payload_start = (uint64_t)member_int(j, "payload_start", INT64_MAX);
 	ret->created = member_int(j, "created", INT64_MAX);
+	ret->step = member_text(j, "step");
+	ret->image_id = member_text(j, "image_id");
+	ret->key = "";
 	ret->plan = plan;
-	return ret->launcher > 0 && ret->payload > 0 && ret->created >= 0 ? 0 : -EINVAL;
+	return (ret->launcher > 0 || ret->step[0]) && ret->launcher >= 0 && ret->payload > 0 &&
+			       ret->created >= 0
+		       ? 0
+		       : -EINVAL;
 }

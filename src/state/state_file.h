@@ -22,6 +22,9 @@ const char *state_format(struct arena *a, const struct state *st, const char *pl
 /** state_parse - the opposite; @text is cut up by it; -errno for what is no record */
 int state_parse(struct arena *a, char *text, struct state *ret);
 
+/** state_step_list - add the living containers of steps below the state directory @dirfd */
+int state_step_list(struct arena *a, int dirfd, struct state **v, size_t *n, size_t *cap);
+
 /** state_sweep - remove the files of dead launchers */
 void state_sweep(struct arena *a, int dirfd);
 
