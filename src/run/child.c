@@ -56,22 +56,26 @@ extern void __gcov_dump(void);
 #endif
 
 /* clang-format off */
+enum { CREATE = DRIVER_CREATE, JOIN = DRIVER_JOIN, MAKE = DRIVER_MAKE, ENTER = DRIVER_ENTER };
+
 static const struct step steps[] = {
-	{ "ids",	step_ids,	DRIVER_CREATE | DRIVER_JOIN },
-	{ "loopback",	step_loopback,	DRIVER_CREATE },
-	{ "rootfs",	step_rootfs,	DRIVER_CREATE },
-	{ "mounts",	step_mounts,	DRIVER_CREATE },
-	{ "pivot",	step_pivot,	DRIVER_CREATE },
-	{ "hostname",	step_hostname,	DRIVER_CREATE },
-	{ "workdir",	step_workdir,	DRIVER_CREATE | DRIVER_JOIN },
-	{ "terminal",	step_terminal,	DRIVER_CREATE | DRIVER_JOIN },
-	{ "rlimits",	step_rlimits,	DRIVER_CREATE | DRIVER_JOIN },
-	{ "caps",	step_caps,	DRIVER_CREATE | DRIVER_JOIN },
-	{ "landlock",	step_landlock,	DRIVER_CREATE | DRIVER_JOIN },
-	{ "seccomp",	step_seccomp,	DRIVER_CREATE | DRIVER_JOIN },
-	{ "confirm",	step_confirm,	DRIVER_CREATE | DRIVER_JOIN },
-	{ "init",	step_init,	DRIVER_CREATE | DRIVER_JOIN },
-	{ "exec",	step_exec,	DRIVER_CREATE | DRIVER_JOIN },
+	{ "ids",	step_ids,	CREATE | JOIN | MAKE },
+	{ "loopback",	step_loopback,	CREATE | MAKE },
+	{ "rootfs",	step_rootfs,	CREATE | MAKE },
+	{ "mounts",	step_mounts,	CREATE | MAKE },
+	{ "pivot",	step_pivot,	CREATE | MAKE },
+	{ "hostname",	step_hostname,	CREATE | MAKE },
+	{ "made",	step_made,	MAKE },
+	{ "workdir",	step_workdir,	CREATE | JOIN | ENTER },
+	{ "terminal",	step_terminal,	CREATE | JOIN },
+	{ "rlimits",	step_rlimits,	CREATE | JOIN | ENTER },
+	{ "caps",	step_caps,	CREATE | JOIN | ENTER },
+	{ "landlock",	step_landlock,	CREATE | JOIN | ENTER },
+	{ "seccomp",	step_seccomp,	CREATE | JOIN | ENTER },
+	{ "confirm",	step_confirm,	CREATE | JOIN | ENTER },
+	{ "slot",	step_slot,	ENTER },
+	{ "init",	step_init,	CREATE },
+	{ "exec",	step_exec,	CREATE | JOIN | ENTER },
 };
 /* clang-format on */
 
@@ -83,25 +87,53 @@ _Noreturn void run_exit(int status)
 	_exit(status);
 }
 
-_Noreturn void child_main(struct child *c)
+struct child child_new(const struct plan *p, enum driver driver)
 {
-	struct err e = { 0 };
+	return (struct child){ .plan = p,
+			       .driver = driver,
+			       .sync = -1,
+			       .wait = -1,
+			       .status = -1,
+			       .spaces = -1,
+			       .base = -1,
+			       .root = -1,
+			       .empty = -1,
+			       .dev = -1,
+			       .signals = -1,
+			       .tty = -1 };
+}
 
+int steps_perform(struct child *c, struct err *e)
+{
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
 		int r;
 
 		if (!(steps[i].drivers & (unsigned int)c->driver))
 			continue;
-		r = steps[i].run(c, &e);
+		r = steps[i].run(c, e);
 		if (r >= 0)
 			continue;
-		if (!err_is_set(&e))
-			err_sys(&e, -r, "cannot go on");
+		if (!err_is_set(e))
+			err_sys(e, -r, "cannot go on");
 		/* a command that cannot be run is the user's business, not a failing step */
-		if (e.status != EXIT_CANNOT_RUN && e.status != EXIT_NOT_FOUND)
-			err_wrap(&e, "step %s", steps[i].name);
-		(void)sync_send(c->sync, SYNC_ERROR, &e, -1);
-		run_exit(e.status ? e.status : EXIT_GPURUN);
+		if (e->status != EXIT_CANNOT_RUN && e->status != EXIT_NOT_FOUND)
+			err_wrap(e, "step %s", steps[i].name);
+		return r;
 	}
-	run_exit(EXIT_GPURUN); /* not reached: the last step executes or fails */
+	return err_set(e, EINVAL,
+		       "no step executes"); /* not reached: the last one does, or fails */
+}
+
+_Noreturn void child_failed(struct child *c, const struct err *e)
+{
+	(void)sync_send(c->sync, SYNC_ERROR, e, -1);
+	run_exit(e->status ? e->status : EXIT_GPURUN);
+}
+
+_Noreturn void child_main(struct child *c)
+{
+	struct err e = { 0 };
+
+	(void)steps_perform(c, &e);
+	child_failed(c, &e);
 }

@@ -14,19 +14,24 @@
 
 #include <gpurun/err.h>
 #include <gpurun/plan.h>
+#include <gpurun/run.h>
 
 /* The ways in which a process comes to perform steps; each step says for which it runs. */
 enum driver {
 	DRIVER_CREATE = 1 << 0, /* the clone3 child that makes a container */
 	DRIVER_JOIN = 1 << 1,   /* a process that has entered a running one (gpurun exec) */
+	DRIVER_MAKE = 1 << 2,   /* the clone3 child that makes one for others to enter, and ends */
+	DRIVER_ENTER = 1 << 3,  /* a rank that has entered its step's; often gpurun's own process */
 };
 
 /**
  * struct child - state of the process that performs the steps
  * All descriptors are -1 until the step that opens them.
  * @sync:   to the launcher, SEQPACKET: one failure record, or the announcement of the exec
- * @wait:   to the launcher for the container's life: its end is seen here by init
+ * @wait:   to the launcher for the container's life: its end is seen here by init; -1, as @sync,
+ *	    in a rank without a launcher
  * @status: /proc/self/status, opened before the root changes; read back by step confirm
+ * @spaces: /proc/self/ns of the host's proc: where a rank has come to
  * @base:   the tmpfs in which the root is put together
  * @root:   the new root directory
  * @empty:  an empty read-only directory, source of masks over directories
@@ -35,14 +40,21 @@ enum driver {
  * @tty:    slave side of the container's terminal
  * @ignored: signals that stay ignored in the payload (nohup and background jobs)
  * @umask:  the caller's, for the payload; 0 while we make files
+ * @share:  DRIVER_ENTER: the ranks of the step and its lock; @self, @made: what its hook is told
+ * @inside: the container has been entered
+ * @fd_end: all open descriptors are below it
  */
 struct child {
 	const struct plan *plan;
 	enum driver driver;
 	int sync, wait;
-	int status, base, root, empty, dev, signals, tty;
+	int status, spaces, base, root, empty, dev, signals, tty;
 	sigset_t ignored;
 	mode_t umask;
+	const struct run_share *share;
+	struct sys_peer self;
+	bool made, inside;
+	int fd_end;
 };
 
 struct step {
@@ -51,8 +63,13 @@ struct step {
 	unsigned int drivers; /* enum driver */
 };
 
-/* Perform the plan in this process; returns only inside the payload when its exec failed. */
+/* No descriptor is open yet. */
+struct child child_new(const struct plan *p, enum driver driver);
+/* Perform the steps of this driver; returns -errno with the failure of one of them. */
+int steps_perform(struct child *c, struct err *e);
+/* The same in a child: the launcher is told of the failure, and the process ends. */
 _Noreturn void child_main(struct child *c);
+_Noreturn void child_failed(struct child *c, const struct err *e);
 
 /* The steps, in the files of their names. */
 int step_ids(struct child *c, struct err *e);
@@ -61,6 +78,7 @@ int step_rootfs(struct child *c, struct err *e);
 int step_mounts(struct child *c, struct err *e);
 int step_pivot(struct child *c, struct err *e);
 int step_hostname(struct child *c, struct err *e);
+int step_made(struct child *c, struct err *e);
 int step_workdir(struct child *c, struct err *e);
 int step_terminal(struct child *c, struct err *e);
 int step_rlimits(struct child *c, struct err *e);
@@ -68,6 +86,7 @@ int step_caps(struct child *c, struct err *e);
 int step_landlock(struct child *c, struct err *e);
 int step_seccomp(struct child *c, struct err *e);
 int step_confirm(struct child *c, struct err *e);
+int step_slot(struct child *c, struct err *e);
 int step_init(struct child *c, struct err *e);
 int step_exec(struct child *c, struct err *e);
 
@@ -76,6 +95,9 @@ int ids_bind(struct child *c, struct err *e);
 int ids_become(uid_t uid, gid_t gid, struct err *e);
 /* helpers.c: in the launcher, write the maps of @pid with newuidmap and newgidmap */
 int ids_map_ranges(const struct plan_container *p, pid_t pid, struct err *e);
+
+/* confirm.c: the part that is about the container */
+int confirm_readonly(struct child *c, struct err *e);
 
 /* mounts.c: one operation; devices.c: the two kinds that deal with nodes. */
 int op_bind_dev(struct child *c, const struct op *op, struct err *e);
@@ -86,7 +108,7 @@ int op_attach(struct child *c, const struct op *op, int tree, bool directory, st
 int op_error(const struct op *op, int code, struct err *e);
 
 /* What the launcher and the child say to each other over the sync socket. */
-enum sync_type { SYNC_ERROR = 1, SYNC_TERMINAL, SYNC_EXEC };
+enum sync_type { SYNC_ERROR = 1, SYNC_TERMINAL, SYNC_EXEC, SYNC_MADE };
 
 struct sync_record {
 	enum sync_type type;
@@ -136,6 +158,7 @@ void relay_finish(struct relay *r); /* what is left comes out, the terminal is r
 struct supervisor {
 	const struct plan *plan;
 	int sync, wait, pidfd, signals;
+	int lock;      /* of a step: until its command runs; -1: none */
 	bool reaper;   /* signals go through init, else straight to the payload */
 	bool executed; /* SYNC_EXEC was seen */
 	bool refused;  /* SYNC_ERROR was seen */
@@ -143,20 +166,30 @@ struct supervisor {
 	void (*started)(void *arg, pid_t payload, pid_t init);
 	void *arg;
 	pid_t child;
+	int signal; /* that the child died of, 0: none */
 };
 int supervise(struct supervisor *s, int *ret_status, struct err *e);
 
-/* launch.c: shared by run_plan and run_exec. */
+/* launch.c: shared by all that start a process. */
 struct launch {
 	struct supervisor sup;
 	struct child child;
 	sigset_t old_mask;
 };
-int launch_prepare(struct launch *l, const struct plan *p, struct err *e);
+/* sockets; and signals as well.  launch_release and the old mask undo both */
+int launch_open(struct launch *l, const struct plan *p, enum driver driver, struct err *e);
+int launch_prepare(struct launch *l, const struct plan *p, enum driver driver, struct err *e);
+/* clone3 with these namespaces: 0 in the child, which has closed the launcher's ends */
+pid_t launch_clone(struct launch *l, uint64_t namespaces, struct err *e);
+/* in the launcher: with ranges, have the id maps written and let the child go on */
+int launch_map(struct launch *l, pid_t pid, struct err *e);
 /* in the launcher after the clone: close the child's ends and supervise */
 int launch_finish(struct launch *l, pid_t pid, int *ret_status, struct err *e);
-/* in the child after the clone: close the launcher's ends */
-void launch_in_child(struct launch *l);
 void launch_release(struct launch *l);
+
+/* make.c: have a container made; @ret_first is in it until make_end, which is always due. */
+int make_start(struct launch *l, const struct plan *p, int *ret_dev, struct sys_peer *ret_first,
+	       struct err *e);
+void make_end(struct launch *l);
 
 #endif

@@ -7,6 +7,7 @@
  * is not started.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/statvfs.h>
@@ -72,12 +73,16 @@ static int confirm_status(struct child *c, struct err *e)
 	const struct plan_process *p = &c->plan->process;
 	const uint64_t set = p->caps.keep | p->caps.ambient;
 	char text[STATUS_MAX];
+	uint64_t fds = 0;
 	ssize_t n = pread(c->status, text, sizeof(text) - 1, 0);
 	int r;
 
 	if (n <= 0)
 		return err_sys(e, n < 0 ? errno : EIO, "/proc/self/status");
 	text[n] = '\0';
+	if (status_field(text, "\nFDSize:\t", 10, &fds) < 0 || fds > INT_MAX)
+		return err_set(e, EIO, "/proc/self/status: no FDSize");
+	c->fd_end = (int)fds;
 	r = expect(text, "\nCapInh:\t", 16, p->caps.ambient, e);
 	if (r == 0)
 		r = expect(text, "\nCapPrm:\t", 16, set, e);
@@ -95,7 +100,7 @@ static int confirm_status(struct child *c, struct err *e)
 }
 
 /* What was made read-only is read-only: with real root's id inside, this is the boundary. */
-static int confirm_readonly(struct child *c, struct err *e)
+int confirm_readonly(struct child *c, struct err *e)
 {
 	const struct op_list *ops = &c->plan->container.ops;
 

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <gpurun/fd.h>
 #include <gpurun/sys.h>
 
 #include "child.h"
@@ -34,31 +35,39 @@ static int session_start(struct child *c, struct err *e)
 	return 0;
 }
 
+/*
+ * Our descriptors are closed before the exec, not by it: the kernel looks the command up while they
+ * are still there, and an image may name its command, or the interpreter of a script,
+ * /proc/self/fd/N/usr/bin/... of the host (as with CVE-2024-21626).  Two stay until the exec closes
+ * them: the sync socket, and the lock of a step, which nobody may take while we can be seen in the
+ * container but not be entered.
+ */
+static int step_lock(const struct child *c)
+{
+	return c->share ? c->share->lock : -1;
+}
+
+static unsigned int lower_of(unsigned int next, int fd, unsigned int from)
+{
+	return fd >= 0 && (unsigned int)fd >= from && (unsigned int)fd < next ? (unsigned int)fd
+									      : next;
+}
+
 /* The lowest descriptor from @from on that is still needed; UINT_MAX when there is none. */
 static unsigned int next_kept(const struct child *c, unsigned int from)
 {
 	const struct plan_process *p = &c->plan->process;
-	unsigned int sync = (unsigned int)c->sync;
-	unsigned int next = sync >= from ? sync : UINT_MAX;
+	unsigned int next = lower_of(UINT_MAX, c->sync, from);
 
-	for (size_t i = 0; i < p->n_preserve_fds; i++) {
-		unsigned int fd = (unsigned int)p->preserve_fds[i];
-
-		if (fd >= from && fd < next)
-			next = fd;
-	}
+	next = lower_of(next, step_lock(c), from);
+	for (size_t i = 0; i < p->n_preserve_fds; i++)
+		next = lower_of(next, p->preserve_fds[i], from);
 	return next;
 }
 
-/*
- * Everything above 2 is closed, but for the descriptors that were asked for and the sync socket.
- * It must be done before the exec, not by it: the kernel looks the command up while our
- * descriptors are still there, and an image may name its command, or the interpreter of a script,
- * /proc/self/fd/N/usr/bin/... of the host (as with CVE-2024-21626).
- */
-static int descriptors_close(struct child *c, struct err *e)
+/* Everything above 2, but for the descriptors that were asked for. */
+static int others_close(struct child *c, struct err *e)
 {
-	const struct plan_process *p = &c->plan->process;
 	unsigned int from = STDERR_FILENO + 1, kept;
 
 	do {
@@ -70,6 +79,31 @@ static int descriptors_close(struct child *c, struct err *e)
 			return err_sys(e, -r, "close_range");
 		from = kept + 1;
 	} while (kept != UINT_MAX);
+	return 0;
+}
+
+/* Only what is ours: born close-on-exec, which nothing can be that came through an exec. */
+static void ours_close(struct child *c)
+{
+	for (int fd = 0; fd < c->fd_end; fd++) {
+		int flags = fcntl(fd, F_GETFD);
+
+		if (flags >= 0 && (flags & FD_CLOEXEC) && fd != c->sync && fd != step_lock(c))
+			(void)fd_close(fd);
+	}
+}
+
+static int descriptors_close(struct child *c, struct err *e)
+{
+	const struct plan_process *p = &c->plan->process;
+	int r = 0;
+
+	if (p->keep_fds)
+		ours_close(c);
+	else
+		r = others_close(c, e);
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < p->n_preserve_fds; i++)
 		if (fcntl(p->preserve_fds[i], F_SETFD, 0) < 0)
 			return err_sys(e, errno, "descriptor %d (--preserve-fd)",
@@ -174,8 +208,10 @@ int step_exec(struct child *c, struct err *e)
 		r = descriptors_close(c, e);
 	if (r < 0)
 		return r;
-	(void)umask(c->umask);
-	r = sync_send(c->sync, SYNC_EXEC, NULL, -1);
+	if (c->driver != DRIVER_ENTER)
+		(void)umask(c->umask);
+	if (c->sync >= 0)
+		r = sync_send(c->sync, SYNC_EXEC, NULL, -1);
 	if (r < 0)
 		return err_sys(e, -r, "announce the command");
 #ifdef COVERAGE

@@ -95,6 +95,8 @@ int ids_bind(struct child *c, struct err *e)
 {
 	struct pollfd p = { .fd = c->wait, .events = POLLIN };
 
+	if (c->wait < 0)
+		return 0; /* a rank that nobody launched: whom it dies with is its caller's choice */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
 		return err_sys(e, errno, "PR_SET_PDEATHSIG");
 	if (poll(&p, 1, 0) > 0 && (p.revents & POLLHUP))
@@ -110,7 +112,7 @@ int step_ids(struct child *c, struct err *e)
 	c->status = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
 	if (c->status < 0)
 		return err_sys(e, errno, "/proc/self/status");
-	if (c->driver == DRIVER_CREATE) {
+	if (c->driver != DRIVER_JOIN) {
 		r = c->plan->container.n_uid_ranges ? map_await(c, e)
 						    : map_ids(&c->plan->container, e);
 		if (r < 0)
@@ -119,6 +121,9 @@ int step_ids(struct child *c, struct err *e)
 	r = ids_bind(c, e);
 	if (r < 0)
 		return r;
+	/* it is entered through us, and ends before anything of the image runs */
+	if (c->driver == DRIVER_MAKE)
+		return 0;
 	/* not before the maps: /proc/self belongs to root while we are undumpable */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		return err_sys(e, errno, "PR_SET_DUMPABLE");

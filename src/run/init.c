@@ -147,7 +147,7 @@ int step_init(struct child *c, struct err *e)
 	long pid;
 	int r;
 
-	if (!c->plan->process.init || c->driver != DRIVER_CREATE)
+	if (!c->plan->process.init)
 		return 0;
 	r = init_prepare(c, e);
 	if (r < 0)

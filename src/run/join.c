@@ -34,33 +34,6 @@ static const struct {
 	{ "cgroup", CLONE_NEWCGROUP },
 };
 
-uint64_t run_pid_start(pid_t pid)
-{
-	_cleanup_fd_ int fd = -1;
-	char path[64], text[1024];
-	uint64_t start = 0;
-	const char *p;
-	ssize_t n;
-
-	(void)snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return 0;
-	n = read(fd, text, sizeof(text) - 1);
-	if (n <= 0)
-		return 0;
-	text[n] = '\0';
-	/* the name in parentheses may hold anything: the fields start behind the last one */
-	p = strrchr(text, ')');
-	for (int field = 2; p && field < 22; field++) {
-		p = strchr(p + 1, ' ');
-		if (p && field == 21)
-			while (*++p >= '0' && *p <= '9')
-				start = start * 10 + (uint64_t)(*p - '0');
-	}
-	return start;
-}
-
 /* Flags of the namespaces of @target that differ from ours. */
 static int namespaces_differ(pid_t target, int *ret_flags, struct err *e)
 {
@@ -90,8 +63,7 @@ static _Noreturn void join_failed(struct child *c, int code, const char *what)
 	struct err e = { 0 };
 
 	err_sys(&e, code, "step join: %s", what);
-	(void)sync_send(c->sync, SYNC_ERROR, &e, -1);
-	run_exit(EXIT_GPURUN);
+	child_failed(c, &e);
 }
 
 /* The first process: enter, leave a child inside, stay as its reaper. */
@@ -132,7 +104,6 @@ int run_exec(const struct plan *p, pid_t target, uint64_t target_start, int *ret
 	     struct err *e)
 {
 	_cleanup_fd_ int fd = target_open(target, target_start, e);
-	struct clone_args args = { .flags = CLONE_PIDFD, .exit_signal = SIGCHLD };
 	struct launch l;
 	int flags = 0;
 	pid_t pid;
@@ -143,17 +114,13 @@ int run_exec(const struct plan *p, pid_t target, uint64_t target_start, int *ret
 	r = namespaces_differ(target, &flags, e);
 	if (r < 0)
 		return r;
-	r = launch_prepare(&l, p, e);
+	r = launch_prepare(&l, p, DRIVER_JOIN, e);
 	if (r == 0) {
-		l.child.driver = DRIVER_JOIN;
 		l.sup.reaper = (flags & CLONE_NEWPID) != 0;
-		args.pidfd = (uint64_t)(uintptr_t)&l.sup.pidfd;
-		pid = sys_clone3(&args, sizeof(args));
-		if (pid == 0) {
-			launch_in_child(&l);
+		pid = launch_clone(&l, 0, e);
+		if (pid == 0)
 			join_main(&l.child, fd, flags);
-		}
-		r = pid < 0 ? err_sys(e, -pid, "clone3") : launch_finish(&l, pid, ret_status, e);
+		r = pid < 0 ? pid : launch_finish(&l, pid, ret_status, e);
 	}
 	launch_release(&l);
 	(void)sigprocmask(SIG_SETMASK, &l.old_mask, NULL);

@@ -44,10 +44,7 @@ static int signals_take(struct launch *l, struct err *e)
 	return l->sup.signals < 0 ? err_sys(e, errno, "signalfd") : 0;
 }
 
-/**
- * launch_prepare - sockets and signals; launch_release and the old mask undo it
- */
-int launch_prepare(struct launch *l, const struct plan *p, struct err *e)
+int launch_open(struct launch *l, const struct plan *p, enum driver driver, struct err *e)
 {
 	int sync[2], wait[2];
 	int r;
@@ -58,17 +55,9 @@ int launch_prepare(struct launch *l, const struct plan *p, struct err *e)
 				      .wait = -1,
 				      .pidfd = -1,
 				      .signals = -1,
+				      .lock = -1,
 				      .relay = { .master = -1, .slave = -1 } };
-	l->child = (struct child){ .plan = p,
-				   .sync = -1,
-				   .wait = -1,
-				   .status = -1,
-				   .base = -1,
-				   .root = -1,
-				   .empty = -1,
-				   .dev = -1,
-				   .signals = -1,
-				   .tty = -1 };
+	l->child = child_new(p, driver);
 	(void)sigprocmask(SIG_BLOCK, NULL, &l->old_mask);
 	r = sync_pair(sync);
 	if (r < 0)
@@ -79,14 +68,14 @@ int launch_prepare(struct launch *l, const struct plan *p, struct err *e)
 		return err_sys(e, errno, "socketpair");
 	l->sup.wait = wait[0];
 	l->child.wait = wait[1];
-	return signals_take(l, e);
+	return 0;
 }
 
-void launch_in_child(struct launch *l)
+int launch_prepare(struct launch *l, const struct plan *p, enum driver driver, struct err *e)
 {
-	l->sup.sync = fd_close(l->sup.sync);
-	l->sup.wait = fd_close(l->sup.wait);
-	l->sup.signals = fd_close(l->sup.signals);
+	int r = launch_open(l, p, driver, e);
+
+	return r < 0 ? r : signals_take(l, e);
 }
 
 int launch_finish(struct launch *l, pid_t pid, int *ret_status, struct err *e)
@@ -116,8 +105,22 @@ static int clone_failed(int r, struct err *e)
 	return r;
 }
 
-/* With ranges: have the maps written and let the child go on; end it when that fails. */
-static int maps_write(struct launch *l, pid_t pid, struct err *e)
+pid_t launch_clone(struct launch *l, uint64_t namespaces, struct err *e)
+{
+	struct clone_args args = { .flags = namespaces | CLONE_PIDFD,
+				   .pidfd = (uint64_t)(uintptr_t)&l->sup.pidfd,
+				   .exit_signal = SIGCHLD };
+	pid_t pid = sys_clone3(&args, sizeof(args));
+
+	if (pid == 0) {
+		l->sup.sync = fd_close(l->sup.sync);
+		l->sup.wait = fd_close(l->sup.wait);
+		l->sup.signals = fd_close(l->sup.signals);
+	}
+	return pid < 0 ? clone_failed(pid, e) : pid;
+}
+
+int launch_map(struct launch *l, pid_t pid, struct err *e)
 {
 	const struct plan_container *c = &l->sup.plan->container;
 	const char mapped = WAIT_MAPPED;
@@ -137,25 +140,19 @@ static int maps_write(struct launch *l, pid_t pid, struct err *e)
 
 int run_plan(const struct plan *p, const struct run_hooks *hooks, int *ret_status, struct err *e)
 {
-	struct clone_args args = { .flags = p->container.namespaces | CLONE_PIDFD,
-				   .exit_signal = SIGCHLD };
 	struct launch l;
 	pid_t pid;
 	int r;
 
-	r = launch_prepare(&l, p, e);
+	r = launch_prepare(&l, p, DRIVER_CREATE, e);
 	if (r == 0) {
-		l.child.driver = DRIVER_CREATE;
 		l.sup.reaper = p->process.init;
 		l.sup.started = hooks ? hooks->started : NULL;
 		l.sup.arg = hooks ? hooks->arg : NULL;
-		args.pidfd = (uint64_t)(uintptr_t)&l.sup.pidfd;
-		pid = sys_clone3(&args, sizeof(args));
-		if (pid == 0) {
-			launch_in_child(&l);
+		pid = launch_clone(&l, p->container.namespaces, e);
+		if (pid == 0)
 			child_main(&l.child);
-		}
-		r = pid < 0 ? clone_failed(pid, e) : maps_write(&l, pid, e);
+		r = pid < 0 ? pid : launch_map(&l, pid, e);
 		if (r == 0)
 			r = launch_finish(&l, pid, ret_status, e);
 	}

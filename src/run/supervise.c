@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -82,6 +83,9 @@ static int take_record(struct supervisor *s, struct err *e)
 
 	if (r <= 0) {
 		s->sync = fd_close(s->sync);
+		/* the command runs, and its step may go on: not before, as nobody could enter it */
+		if (s->lock >= 0)
+			(void)flock(s->lock, LOCK_UN);
 		return 1;
 	}
 	switch (rec.type) {
@@ -98,6 +102,8 @@ static int take_record(struct supervisor *s, struct err *e)
 		if (s->started)
 			s->started(s->arg, pid, s->child);
 		return 0;
+	case SYNC_MADE:
+		break; /* of a process that is not supervised */
 	}
 	(void)fd_close(fd);
 	return 0;
@@ -131,7 +137,10 @@ static int take_end(struct supervisor *s, struct err *e)
 	while (waitid(P_PIDFD, (id_t)s->pidfd, &si, WEXITED) < 0)
 		if (errno != EINTR)
 			return err_sys(e, errno, "wait for the container");
-	return si.si_code == CLD_EXITED ? si.si_status : 128 + si.si_status;
+	if (si.si_code == CLD_EXITED)
+		return si.si_status;
+	s->signal = si.si_status;
+	return 128 + si.si_status;
 }
 
 static void poll_fill(const struct supervisor *s, struct pollfd p[POLL_COUNT])
@@ -206,6 +215,7 @@ int supervise(struct supervisor *s, int *ret_status, struct err *e)
 		return status;
 	if (early) {
 		*ret_status = early;
+		s->signal = early - 128;
 		return 0;
 	}
 	if (!s->executed)
