@@ -10,8 +10,8 @@
 #include "build.h"
 
 struct site_mount {
-	const char *src, *dst; /* @dst NULL: the same path */
-	struct strv options;
+	const char *src, *dst;
+	uint64_t attrs;
 	bool if_exists; /* left out where the source is missing, which is an error else */
 };
 

@@ -8,22 +8,8 @@
 
 #include "site.h"
 
-#define SITE_LIB_DIR  GPU_DIR "/site"
-#define GPU_DIR_SIZE  (UINT64_C(1) << 20) /* mount points, all of them empty */
-#define LIBRARY_ATTRS MOUNT_ATTR_RDONLY
-
-/* Nothing set-uid and no device node comes in by a mount, and mounts below come along, always. */
-static const struct option_row {
-	const char *name;
-	uint64_t attrs;
-} option_rows[] = {
-	{ "ro", MOUNT_ATTR_RDONLY },
-	{ "rw", 0 },
-	{ "noexec", MOUNT_ATTR_NOEXEC },
-	{ "nosuid", 0 },
-	{ "nodev", 0 },
-	{ "rbind", 0 },
-};
+#define SITE_LIB_DIR GPU_DIR "/site"
+#define GPU_DIR_SIZE (UINT64_C(1) << 20) /* mount points, all of them empty */
 
 static int refuse(const struct site_file *f, const char *list, size_t i, const char *object,
 		  const char *reason, struct err *e)
@@ -50,29 +36,12 @@ static const char *why_of(struct job_builder *b, const struct site_file *f)
 
 /* ---- mounts ----------------------------------------------------------------------------------- */
 
-static const struct option_row *find_option(const char *name)
-{
-	for (size_t i = 0; i < ELEMENTS(option_rows); i++)
-		if (str_eq(option_rows[i].name, name))
-			return &option_rows[i];
-	return NULL;
-}
-
 static int add_mount(struct job_builder *b, const struct site_file *f, size_t i, struct err *e)
 {
 	const struct site_mount *m = &f->mounts[i];
-	uint64_t attrs = 0;
 	struct stat st;
-	int r;
+	int r = job_stat(b, m->src, &st);
 
-	for (size_t k = 0; k < m->options.n; k++) {
-		const struct option_row *o = find_option(m->options.v[k]);
-
-		if (!o)
-			return refuse(f, "mounts", i, m->options.v[k], "not an option", e);
-		attrs |= o->attrs;
-	}
-	r = job_stat(b, m->src, &st);
 	if (r < 0 && m->if_exists)
 		return 0;
 	if (r < 0) {
@@ -83,7 +52,7 @@ static int add_mount(struct job_builder *b, const struct site_file *f, size_t i,
 	if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode) && !S_ISSOCK(st.st_mode))
 		return refuse(f, "mounts", i, m->src, "neither a file, a directory nor a socket",
 			      e);
-	job_add_bind(b, m->src, m->dst, attrs, 0, why_of(b, f));
+	job_add_bind(b, m->src, m->dst, m->attrs, 0, why_of(b, f));
 	return 0;
 }
 
@@ -132,7 +101,7 @@ static int add_libraries(struct job_builder *b, const struct site_file *f, size_
 		if (has_file(b, dst))
 			continue;
 		add_directory(b, why_of(b, f));
-		job_add_bind(b, found.v[k], dst, LIBRARY_ATTRS, 0, why_of(b, f));
+		job_add_bind(b, found.v[k], dst, MOUNT_ATTR_RDONLY, 0, why_of(b, f));
 	}
 	if (n)
 		return 0;

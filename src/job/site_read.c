@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include <gpurun/str.h>
+#include <gpurun/sys.h>
 
 #include "site.h"
 
@@ -97,6 +98,40 @@ static int read_nodes(struct json_reader *r, const struct json *v, const struct 
 	return json_read_list(r, v, at, read_node, to);
 }
 
+/* Nothing set-uid and no device node comes in by a mount, and mounts below come along, always. */
+static const struct option_row {
+	const char *name;
+	uint64_t attrs;
+} option_rows[] = {
+	{ "ro", MOUNT_ATTR_RDONLY },
+	{ "rw", 0 },
+	{ "noexec", MOUNT_ATTR_NOEXEC },
+	{ "nosuid", 0 },
+	{ "nodev", 0 },
+	{ "rbind", 0 },
+};
+
+static int read_option(struct json_reader *r, const struct json *v, const struct json_at *at,
+		       void *to)
+{
+	const char *s = NULL;
+	int err = json_read_string(r, v, at, &s);
+
+	for (size_t i = 0; err == 0 && i < ELEMENTS(option_rows); i++) {
+		if (str_eq(s, option_rows[i].name)) {
+			*(uint64_t *)to |= option_rows[i].attrs;
+			return 0;
+		}
+	}
+	return err < 0 ? err : json_read_refuse(r, at, "not an option");
+}
+
+static int read_options(struct json_reader *r, const struct json *v, const struct json_at *at,
+			void *to)
+{
+	return json_read_list(r, v, at, read_option, to);
+}
+
 static int read_mount(struct json_reader *r, const struct json *v, const struct json_at *at,
 		      void *to)
 {
@@ -104,7 +139,7 @@ static int read_mount(struct json_reader *r, const struct json *v, const struct 
 		{ "comment", read_comment, 0, false },
 		{ "hostPath", json_read_path, offsetof(struct site_mount, src), true },
 		{ "containerPath", json_read_path, offsetof(struct site_mount, dst), false },
-		{ "options", json_read_strings, offsetof(struct site_mount, options), false },
+		{ "options", read_options, offsetof(struct site_mount, attrs), false },
 		{ "if_exists", read_bool, offsetof(struct site_mount, if_exists), false },
 	};
 	struct site_file *f = to;
@@ -116,7 +151,9 @@ static int read_mount(struct json_reader *r, const struct json *v, const struct 
 	if (!m.dst)
 		m.dst = m.src;
 	if (!job_may_bind(m.dst) || path_below(m.dst, "/dev"))
-		return json_read_refuse(r, at, "nothing can be mounted there");
+		return json_read_refuse(
+			r, at,
+			arena_printf(r->a, "%s: nothing of the host can be mounted there", m.dst));
 	VEC_PUSH(r->a, f->mounts, f->n_mounts, f->cap_mounts, m);
 	return 0;
 }
