@@ -96,8 +96,8 @@ int state_parse(struct arena *a, char *text, struct state *ret)
 	ret->image_id = member_text(j, "image_id");
 	ret->key = "";
 	ret->plan = plan;
-	return (ret->launcher > 0 || ret->step[0]) && ret->launcher >= 0 && ret->payload > 0 &&
-			       ret->created >= 0
-		       ? 0
-		       : -EINVAL;
+	if (ret->created < 0)
+		return -EINVAL;
+	/* the payload of a step's container is one of its ranks, and nobody launches it */
+	return ret->step[0] || (ret->launcher > 0 && ret->payload > 0) ? 0 : -EINVAL;
 }
