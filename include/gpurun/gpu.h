@@ -56,7 +56,8 @@ struct gpu_nvml {
 	const char *brand;      /* "Tesla", "GeForce", ... as NVIDIA_REQUIRE_* spells it, or NULL */
 	int cc_major, cc_minor; /* CUDA compute capability, 0.0: unknown */
 	uint64_t memory_total, memory_used; /* bytes */
-	int utilization;                    /* per cent, -1: unknown */
+	uint64_t energy; /* mJ since the driver was loaded, of the whole GPU; 0: unknown */
+	int utilization; /* per cent, -1: unknown */
 	struct gpu_user {
 		pid_t pid;
 		uint64_t memory; /* bytes, 0: unknown */

@@ -45,6 +45,7 @@ struct nvml_record {
 			int32_t to_switch;   /* 1: an NVLink leads to a switch */
 			uint64_t memory_total, memory_used;
 			char uuid[NVML_TEXT_MAX];
+			uint64_t energy; /* 0: unknown */
 		} gpu;
 		struct {
 			int32_t pid;

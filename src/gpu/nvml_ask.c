@@ -75,6 +75,7 @@ struct nvml_api {
 	int (*memory_1)(nvml_dev, struct nvml_memory_1 *);
 	int (*memory_2)(nvml_dev, struct nvml_memory_2 *);
 	int (*rates)(nvml_dev, struct nvml_rates *);
+	int (*energy)(nvml_dev, unsigned long long *);
 	int (*compute_1)(nvml_dev, unsigned int *, struct nvml_process_1 *);
 	int (*compute_2)(nvml_dev, unsigned int *, struct nvml_process_2 *);
 	int (*graphics_1)(nvml_dev, unsigned int *, struct nvml_process_1 *);
@@ -118,6 +119,7 @@ static const struct {
 	{ AT(memory_1), false,	{ "nvmlDeviceGetMemoryInfo" } },
 	{ AT(memory_2), false,	{ "nvmlDeviceGetMemoryInfo_v2" } },
 	{ AT(rates), false,	{ "nvmlDeviceGetUtilizationRates" } },
+	{ AT(energy), false,	{ "nvmlDeviceGetTotalEnergyConsumption" } },
 	{ AT(compute_1), false,	{ "nvmlDeviceGetComputeRunningProcesses" } },
 	{ AT(compute_2), false,	{ "nvmlDeviceGetComputeRunningProcesses_v2",
 				  "nvmlDeviceGetComputeRunningProcesses_v3" } },
@@ -375,6 +377,7 @@ static void read_gpu(const struct asker *k, nvml_dev d, struct nvml_record *r)
 {
 	const struct nvml_api *api = &k->api;
 	struct nvml_rates rates = { 0 };
+	unsigned long long energy = 0;
 	unsigned int minor = 0, mig = 0, pending = 0, brand = 0;
 
 	r->u.gpu.minor = r->u.gpu.utilization = -1;
@@ -389,6 +392,8 @@ static void read_gpu(const struct asker *k, nvml_dev d, struct nvml_record *r)
 		r->u.gpu.cc_major = r->u.gpu.cc_minor = 0;
 	if (api->rates && api->rates(d, &rates) == NVML_OK && rates.gpu <= 100)
 		r->u.gpu.utilization = (int32_t)rates.gpu;
+	if (api->energy && api->energy(d, &energy) == NVML_OK)
+		r->u.gpu.energy = energy;
 	if (api->mig_mode && api->mig_mode(d, &mig, &pending) == NVML_OK)
 		r->u.gpu.mig = mig == 1;
 	read_memory(k, d, r);

@@ -111,6 +111,8 @@ static void take_figures(struct gpu_nvml *n, const struct nvml_record *r)
 		n->memory_total = r->u.gpu.memory_total;
 		n->memory_used = r->u.gpu.memory_used;
 	}
+	if (r->u.gpu.energy <= INT64_MAX)
+		n->energy = r->u.gpu.energy;
 }
 
 static int take_gpu(struct taking *t, const struct nvml_record *r)

@@ -20,7 +20,8 @@ static void check_gpu(const struct gpu_set *set, const struct gpu *g)
 	const struct gpu_nvml *n = &g->nvml;
 
 	check_text(g->uuid);
-	if (n->memory_used > n->memory_total || n->utilization > 100 || n->links >> set->n)
+	if (n->memory_used > n->memory_total || n->utilization > 100 || n->links >> set->n ||
+	    n->energy > INT64_MAX)
 		abort();
 	for (size_t i = 0; i < n->n_users; i++)
 		if (n->users[i].pid <= 0 || (i && n->users[i].pid <= n->users[i - 1].pid))

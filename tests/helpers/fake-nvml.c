@@ -12,6 +12,7 @@
  *	lost I		GPU I does not answer
  *	user PID	a process that computes on GPU 0, with 1 GiB; a later one with 1 GiB more
  *	users N		that many more of them
+ *	energy N	GPU 0 has used N mJ, each next one 1000 more; without, none can tell
  *	links 1		the GPUs are linked in pairs; 2: to a switch
  *	init N		nvmlInit() fails with N
  *	garbage 1	figures that cannot be
@@ -45,7 +46,7 @@ struct device {
 };
 
 static struct {
-	int read, gpus, mig, lost, links, init, garbage, text, noise;
+	int read, gpus, mig, lost, links, init, garbage, text, noise, energy;
 	unsigned int users[USERS], n_users;
 	char deed[32];
 } conf;
@@ -69,7 +70,7 @@ static void conf_word(const char *word, const char *value)
 	} numbers[] = {
 		{ "gpus", &conf.gpus },   { "mig", &conf.mig },     { "lost", &conf.lost },
 		{ "links", &conf.links }, { "init", &conf.init },   { "garbage", &conf.garbage },
-		{ "text", &conf.text },   { "noise", &conf.noise },
+		{ "text", &conf.text },   { "noise", &conf.noise }, { "energy", &conf.energy },
 	};
 	int n = atoi(value);
 
@@ -322,6 +323,7 @@ EXPORT int nvmlDeviceGetNvLinkRemoteDeviceType(struct device *d, unsigned int li
 					       unsigned int *ret);
 EXPORT int nvmlDeviceGetNvLinkRemotePciInfo_v2(struct device *d, unsigned int link,
 					       struct pci *ret);
+EXPORT int nvmlDeviceGetTotalEnergyConsumption(struct device *d, unsigned long long *ret);
 EXPORT int nvmlDeviceGetMigMode(struct device *d, unsigned int *now, unsigned int *pending);
 EXPORT int nvmlDeviceGetMaxMigDeviceCount(struct device *d, unsigned int *ret);
 EXPORT int nvmlDeviceGetMigDeviceHandleByIndex(struct device *d, unsigned int i,
@@ -392,6 +394,12 @@ int nvmlDeviceGetNvLinkRemotePciInfo_v2(struct device *d, unsigned int link, str
 {
 	(void)link;
 	return pci_of(d->gpu ^ 1, ret);
+}
+
+int nvmlDeviceGetTotalEnergyConsumption(struct device *d, unsigned long long *ret)
+{
+	*ret = conf.garbage ? ~0ULL : (unsigned long long)(conf.energy + 1000 * d->gpu);
+	return conf.energy || conf.garbage ? 0 : NOT_SUPP;
 }
 
 int nvmlDeviceGetMigMode(struct device *d, unsigned int *now, unsigned int *pending)

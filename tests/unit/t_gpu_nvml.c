@@ -117,15 +117,17 @@ static void test_figures(struct arena *a, const struct fake *f)
 	ok(n->cc_major == 8 && n->cc_minor == 0, "compute capability");
 	ok(n->memory_total == 40 * GIB && n->memory_used == GIB, "memory");
 	is_int(n->utilization, 10, "utilization");
+	ok(n->energy == 0, "no energy is told");
 	ok(!n->mig_mode, "not in MIG mode");
 	is_int(n->n_users, 2, "two processes, however often they are told");
 	ok(n->users[0].pid == 20 && n->users[0].memory == 2 * GIB, "one of them");
 	ok(n->users[1].pid == 30 && n->users[1].memory == 3 * GIB, "the other, its most memory");
 	is_int(set.v[1].nvml.n_users, 0, "nobody on the other GPU");
 	ok(n->links == 2 && set.v[1].nvml.links == 1, "linked to each other");
-	configure(f->conf, "links 2\n");
+	configure(f->conf, "links 2\nenergy 123456\n");
 	is_int(look(a, f->lib, &set, &e), 0, "asked again");
 	ok(n->links == 2 && set.v[1].nvml.links == 1 && n->n_users == 0, "linked by a switch");
+	ok(n->energy == 123456 && set.v[1].nvml.energy == 124456, "energy");
 	set.v[1].index = -1;
 	is_int(look(a, f->lib, &set, &e), 0, "one of them cannot be used");
 	ok(n->links == 0 && set.v[1].nvml.links == 0, "no link is told of it");
@@ -271,7 +273,8 @@ static void test_garbage(struct arena *a, const struct fake *f)
 
 	configure(f->conf, "garbage 1\nuser 9\n");
 	is_int(look(a, f->lib, &set, &e), 0, "figures that cannot be (%s)", e.msg);
-	ok(n->known && !n->brand && !n->cc_major && n->memory_total == 0 && n->utilization == -1,
+	ok(n->known && !n->brand && !n->cc_major && n->memory_total == 0 && n->utilization == -1 &&
+		   n->energy == 0,
 	   "are unknown");
 	is_int(n->n_users, 1, "those that can be are known");
 }
