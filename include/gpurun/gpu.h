@@ -69,29 +69,40 @@ struct gpu_nvml {
 /**
  * struct gpu - one GPU of the host
  * @index:  as nvidia-smi shows it to this process: PCI order among the accessible ones; -1 when
- *	    it is not accessible
+ *	    it is not accessible, or not the job's (gpu_allot())
+ * @number: @index as it was probed, which is what a job's lists count
  * @minor:  device minor; never assumed equal to @index
  * @denied: NULL, or why it cannot be used ("/dev/nvidia1: Operation not permitted (device
  *	    cgroup)", "node missing", "excluded")
  */
 struct gpu {
 	const char *backend; /* "nvidia" */
-	int index;
+	int index, number;
 	int minor;
 	const char *uuid;  /* "GPU-..." or NULL */
 	const char *pci;   /* "0000:3b:00.0" */
 	const char *model; /* "NVIDIA A100-SXM4-40GB" */
 	const char *denied;
-	int denied_errno; /* ENOENT: node missing, EPERM: device cgroup, EACCES: file mode, 0: other */
+	int denied_errno; /* ENOENT: node missing, EPERM: device cgroup, or not the job's, EACCES:
+			   * file mode, 0: other */
 	struct gpu_node node;
 	struct gpu_mig *migs; /* of a GPU in MIG mode */
 	size_t n_migs, cap_migs;
 	struct gpu_nvml nvml;
 };
 
+/* What says which GPUs are the job's; see gpu_allot(). */
+enum gpu_allotted {
+	GPU_ALLOTTED_ALL,    /* nothing: we are in no job, or it may use what it can open */
+	GPU_ALLOTTED_FILTER, /* a device cgroup: it denies some */
+	GPU_ALLOTTED_LIST,   /* CUDA_VISIBLE_DEVICES: no cgroup denies any */
+	GPU_ALLOTTED_NONE,   /* a Slurm job without the variable: none was given */
+};
+
 struct gpu_set {
 	struct gpu *v;
 	size_t n, cap;
+	enum gpu_allotted allotted;
 	bool on_bus;                /* a GPU is on the PCI bus, whether or not a driver is loaded */
 	const char *driver_version; /* of the kernel module, or NULL */
 };
@@ -141,6 +152,7 @@ struct gpu_visible {
 	bool job;            /* in a job: says which GPUs were given */
 	bool slurm;          /* of Slurm's: without the variable none was given */
 	int node_gpus;       /* GPUs that the job has on this node, -1: unknown */
+	int local_size;      /* ranks of the step on this node, -1: unknown */
 };
 
 /**

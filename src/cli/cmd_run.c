@@ -60,6 +60,7 @@ static int decide(struct launch *l, struct arena *a, const struct plan **ret, st
 		.host = &l->host,
 		.image = &l->image,
 		.gpu = &l->gpu,
+		.gpu_list = l->gpu_list,
 		.job = &l->job,
 		.keep_dir = l->keep_dir,
 		.scratch_dir = l->scratch_dir,

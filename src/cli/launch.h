@@ -26,6 +26,8 @@ struct launch {
 	struct host host;
 	struct gpu_sel sel;
 	struct gpu_choices chosen;
+	struct gpu_choices held; /* what the container holds: of all ranks, where they share it */
+	const char *gpu_list;    /* which of them are ours, or NULL: as they are counted */
 	struct gpu_options gpu_options;
 	struct gpu_driver driver;
 	struct gpu_sight sight;

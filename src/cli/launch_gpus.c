@@ -12,15 +12,22 @@
 #include <gpurun/log.h>
 #include <gpurun/str.h>
 
+#include "allotment.h"
 #include "launch.h"
 
 #define MPS_DIR      "/tmp/nvidia-mps"
 #define LD_CACHE_MAX (16U << 20)
 
-static void say_warnings(const struct strv *warnings)
+static void say_warnings(const struct launch *l, const struct strv *warnings)
 {
-	for (size_t i = 0; i < warnings->n; i++)
+	for (size_t i = 0; !l->mute && i < warnings->n; i++)
 		log_warn("%s", warnings->v[i]);
+}
+
+static void say_note(const struct launch *l, const char *note)
+{
+	if (note && !l->mute)
+		log_note("%s", note);
 }
 
 /* ---- which --------------------------------------------------------------------------------- */
@@ -134,17 +141,17 @@ static int look_chosen(struct launch *l, struct strv *warnings, struct err *e)
 	int r = look_driver(l, e);
 
 	if (r >= 0)
-		r = gpu_look(l->a, &l->root, &l->chosen, &l->driver, &l->gpu_options, &l->sight,
+		r = gpu_look(l->a, &l->root, &l->held, &l->driver, &l->gpu_options, &l->sight,
 			     warnings, e);
 	if (r >= 0 && !l->sight.driver)
-		l->chosen.n = 0;
+		l->chosen.n = l->held.n = 0;
 	return r;
 }
 
 /* What CDI files name comes on top of what was chosen. */
 static int look_choice(struct launch *l, struct strv *warnings, struct err *e)
 {
-	int r = l->chosen.n ? look_chosen(l, warnings, e) : 0;
+	int r = l->held.n ? look_chosen(l, warnings, e) : 0;
 
 	if (r >= 0 && l->cdi.n)
 		r = cdi_look(l->a, &l->root, host_getenv(&l->host, "HOME"), &l->cdi,
@@ -161,11 +168,11 @@ static void hint_count(const struct launch *l, int r, struct err *e)
 
 	if (!l->sel.bare_number)
 		return;
-	if (r >= 0)
+	if (r >= 0 && !l->mute)
 		log_hint("--gpus %s is the GPU with that index; for a number of GPUs: --gpus "
 			 "count=%s",
 			 n, n);
-	else if (!e->hint[0])
+	else if (r < 0 && !e->hint[0])
 		err_hint(e, "that is an index; for a number of GPUs: --gpus count=%s", n);
 }
 
@@ -181,40 +188,98 @@ static void warn_requests(const struct launch *l)
 		{ q->mofed, "--mofed" }, { q->nvswitch, "--nvswitch" }, { q->imex, "--imex" },
 	};
 
-	for (size_t i = 0; !l->chosen.n && i < ELEMENTS(rows); i++)
+	for (size_t i = 0; !l->held.n && !l->mute && i < ELEMENTS(rows); i++)
 		if (rows[i].asked)
 			log_warn("%s: left out, because no GPU is used", rows[i].option);
 }
 
-int launch_choose_gpus(struct launch *l, struct err *e)
+/* From here on the GPUs of the host are those of the job. */
+static int allot(struct launch *l, struct allotment *ret, struct err *e)
 {
-	const struct gpu_visible visible = {
-		.devices = host_getenv(&l->host, "CUDA_VISIBLE_DEVICES"),
-		.order = host_getenv(&l->host, "CUDA_DEVICE_ORDER"),
-		.job = l->host.job.kind != JOB_NONE,
-	};
-	struct strv warnings = { 0 };
+	const struct gpu_visible visible = allotment_visible(&l->host);
+
+	if (gpu_allot_needs_nvml(&l->host.gpus, &visible)) {
+		int r = ask_nvml(l, true, e);
+
+		if (r < 0)
+			return r;
+	}
+	return allotment_make(l->a, &l->host, ret, e);
+}
+
+static int choose(struct launch *l, const struct gpu_visible *visible, struct strv *warnings,
+		  struct err *e)
+{
 	const char *note = NULL;
 	bool required = false;
+	int r = 0;
+
+	if (gpu_select_needs_nvml(&l->host.gpus, &l->sel, visible, &required))
+		r = ask_nvml(l, required, e);
+	if (r >= 0)
+		r = gpu_select(l->a, &l->host.gpus, &l->sel, visible, &l->chosen, warnings, &note,
+			       e);
+	if (r >= 0)
+		say_note(l, note);
+	return r;
+}
+
+/*
+ * What the container holds, and which of it is ours.  A container that is shared holds the GPUs
+ * of all ranks, also when this one has none.
+ */
+static int hold(struct launch *l, const struct allotment *job, struct err *e)
+{
+	struct gpu_visible visible = job->visible;
+	int r = 0;
+
+	(void)e;
+	l->held = l->chosen;
+	if (!visible.job || l->sel.kind == GPU_SEL_NONE || l->sel.kind == GPU_SEL_CDI)
+		return 0;
+	if (l->share)
+		r = gpu_step_union(l->a, &job->all, &l->host.gpus, &visible, &l->held);
+	if (l->sel.kind != GPU_SEL_AUTO)
+		visible.devices = NULL;
+	l->gpu_list = gpu_list_inside(l->a, &l->chosen, &l->held, &visible);
+	return r;
+}
+
+/* What the job's GPUs let one say. */
+static void say_job(const struct launch *l, const struct allotment *job)
+{
+	const char *warning = gpu_step_warning(l->a, &l->host.gpus, &job->visible);
+
+	if (!l->chosen.n || l->mute)
+		return;
+	say_note(l, job->note);
+	if (warning)
+		log_warn("%s", warning);
+}
+
+int launch_choose_gpus(struct launch *l, struct err *e)
+{
+	struct allotment job = { 0 };
+	struct strv warnings = { 0 };
 	int r = parse_choice(l, e);
 
 	if (r < 0)
 		return r;
 	set_options(l, e);
-	if (gpu_select_needs_nvml(&l->host.gpus, &l->sel, &visible, &required))
-		r = ask_nvml(l, required, e);
+	if (l->sel.kind != GPU_SEL_NONE && l->sel.kind != GPU_SEL_CDI)
+		r = allot(l, &job, e);
 	if (r >= 0)
-		r = gpu_select(l->a, &l->host.gpus, &l->sel, &visible, &l->chosen, &warnings, &note,
-			       e);
+		r = choose(l, &job.visible, &warnings, e);
+	if (r >= 0)
+		r = hold(l, &job, e);
 	if (r >= 0)
 		r = look_choice(l, &warnings, e);
 	hint_count(l, r, e);
 	if (r < 0)
 		return r;
-	say_warnings(&warnings);
+	say_warnings(l, &warnings);
+	say_job(l, &job);
 	warn_requests(l);
-	if (note)
-		log_note("%s", note);
 	name_gpus(l);
 	return 0;
 }
@@ -223,7 +288,7 @@ int launch_choose_gpus(struct launch *l, struct err *e)
 
 static bool has_gpus(const struct launch *l)
 {
-	return l->chosen.n || l->cdi.n;
+	return l->held.n || l->cdi.n;
 }
 
 /* The image's environment with what -e adds: for conditions, never for devices. */
@@ -256,7 +321,7 @@ static void take_image_caps(struct launch *l)
 		if (!value || !*value || gpu_caps_parse(value, &caps, &ignored) < 0)
 			continue;
 		/* "all" is what an image says that does not know what it wants */
-		if (caps & ~(uint32_t)GPU_CAP_HARMLESS && !str_eq(value, "all"))
+		if (caps & ~(uint32_t)GPU_CAP_HARMLESS && !str_eq(value, "all") && !l->mute)
 			log_note("the image asks for %s; to give it: --gpu-caps %s",
 				 gpu_caps_text(l->a, caps),
 				 gpu_caps_text(l->a, l->gpu_options.caps | caps));
@@ -309,7 +374,7 @@ int launch_fit_gpus(struct launch *l, struct err *e)
 		return 0;
 	take_image_caps(l);
 	r = check_requirement(l, &warnings, e);
-	say_warnings(&warnings);
+	say_warnings(l, &warnings);
 	return r;
 }
 
@@ -351,9 +416,9 @@ int launch_inject_gpus(struct launch *l, struct err *e)
 	if (!has_gpus(l))
 		return 0;
 	read_ld_cache(l, &t);
-	r = gpu_edits(l->a, &l->chosen, &l->sight, &l->gpu_options, &t, &l->gpu, &warnings, e);
+	r = gpu_edits(l->a, &l->held, &l->sight, &l->gpu_options, &t, &l->gpu, &warnings, e);
 	for (size_t i = 0; i < warnings.n; i++)
-		if (!launch_was_said(l, warnings.v[i]))
+		if (!l->mute && !launch_was_said(l, warnings.v[i]))
 			log_warn("%s", warnings.v[i]);
 	return r;
 }

@@ -74,6 +74,16 @@ static const char *item_noun(const struct sel_item *it)
 		       : "GPU";
 }
 
+/* A Slurm job that was given none: how it comes to some. */
+static bool hint_not_given(struct chooser *c)
+{
+	if (c->set->allotted != GPU_ALLOTTED_NONE)
+		return false;
+	err_hint(c->e, "ask Slurm for GPUs: --gres=gpu:1; where it manages none, say which are "
+		       "yours: CUDA_VISIBLE_DEVICES=0 gpurun ...");
+	return true;
+}
+
 /* Nothing of that name: what there is. */
 static int choose_missing(struct chooser *c, const struct sel_item *it, int r)
 {
@@ -89,7 +99,7 @@ static int choose_missing(struct chooser *c, const struct sel_item *it, int r)
 	else
 		err_set(c->e, ENODEV, "--gpus %s: no %s %s (%s)", text, item_noun(it), it->text,
 			gpu_inventory(c->a, c->set));
-	if (c->set->n)
+	if (!hint_not_given(c) && c->set->n)
 		err_hint(c->e, "gpurun gpus");
 	return -ENODEV;
 }
@@ -107,9 +117,12 @@ static int choose_item(struct chooser *c, const char *text)
 	if (r < 0)
 		return choose_missing(c, &item, r);
 	why = gpu_why_not(&found, &error);
-	if (why)
-		return err_set(c->e, error, "--gpus %s: %s %s cannot be used: %s", c->sel->text,
-			       item_noun(&item), text, why);
+	if (why) {
+		err_set(c->e, error, "--gpus %s: %s %s cannot be used: %s", c->sel->text,
+			item_noun(&item), text, why);
+		(void)hint_not_given(c);
+		return -error;
+	}
 	if (choose_add(c, &found) < 0)
 		return err_set(c->e, EINVAL, "--gpus %s: %s is named twice%s", c->sel->text, text,
 			       found.gpu->n_migs ? ", or it is a part of a GPU that is named" : "");
@@ -147,7 +160,7 @@ static int choose_number(struct chooser *c)
 		err_set(c->e, ENODEV, "--gpus %s: %s (%s)", c->sel->text,
 			usable ? "not so many GPUs" : "no GPU can be used",
 			gpu_inventory(c->a, c->set));
-		if (!usable)
+		if (!usable && !hint_not_given(c))
 			err_hint(c->e, "start without GPUs: --gpus none");
 		return -ENODEV;
 	}

@@ -73,12 +73,43 @@ void choose_marked(struct chooser *c, const bool *marks);
 /** choose_warn_broken - say what "all" and "auto" leave out because something is missing */
 void choose_warn_broken(struct chooser *c);
 
+/* ---- CUDA_VISIBLE_DEVICES (visible.c) ---- */
+
+#define VISIBLE_WORD_MAX 128 /* UUIDs have 40 characters */
+
+/** visible_gives - does the list, which may be NULL, say that there are GPUs? */
+bool visible_gives(const char *devices);
+
+/** visible_next - the next word at *@list, without the blanks around it; false at the end */
+bool visible_next(const char **list, char word[VISIBLE_WORD_MAX]);
+
+/** visible_item - what the word means to CUDA, which knows less than --gpus */
+bool visible_item(const char *word, struct sel_item *ret);
+
+/** visible_needs_nvml - does the list name what only NVML knows? */
+bool visible_needs_nvml(const struct gpu_set *set, const char *devices);
+
+/**
+ * struct visible_list - what a list means: the first word that means no device ends it
+ * @named:   in the order of the list
+ * @indexes: there was a number among them
+ * @bad:     the word that ended it, or NULL; @unknown: NVML would know it
+ */
+struct visible_list {
+	struct gpu_choices named;
+	bool indexes, unknown;
+	const char *bad;
+};
+
+void visible_read(struct arena *a, const struct gpu_set *set, const char *devices,
+		  struct visible_list *ret);
+
+/** visible_complaint - about @word of the list, for people */
+const char *visible_complaint(struct arena *a, const char *devices, const char *word);
+
 /* ---- auto (choose_auto.c) ---- */
 
 int choose_auto(struct chooser *c, const struct gpu_visible *v);
-
-/** visible_needs_nvml - does CUDA_VISIBLE_DEVICES name what only NVML knows? */
-bool visible_needs_nvml(const struct gpu_set *set, const char *devices);
 
 /* ---- count=N (choose_count.c) ---- */
 

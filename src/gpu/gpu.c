@@ -18,6 +18,8 @@ int gpu_probe_all(struct arena *a, const struct sysroot *root, struct gpu_set *r
 		if (r < 0)
 			return r;
 	}
+	for (size_t i = 0; i < set.n; i++)
+		set.v[i].number = set.v[i].index;
 	*ret = set;
 	return 0;
 }

@@ -62,14 +62,22 @@ static void inject_mig_nodes(struct injector *in, const struct gpu_mig *m, const
 		inject_node(in, &m->access[i], why);
 }
 
+const char *inject_why(struct injector *in, const struct gpu_choice *c)
+{
+	const struct gpu *g = c->gpu;
+
+	if (g->index < 0)
+		return arena_printf(in->a, "gpu %s of other ranks (%s)", g->pci, in->o->ask);
+	if (c->mig && c->mig->index >= 0)
+		return arena_printf(in->a, "gpu %d:%d (%s)", g->index, c->mig->index, in->o->ask);
+	return arena_printf(in->a, "gpu %d (%s)", g->index, in->o->ask);
+}
+
 /* The node of the GPU, and those of its MIG devices: of the chosen one, or of all. */
 static void inject_choice(struct injector *in, const struct gpu_choice *c)
 {
 	const struct gpu *g = c->gpu;
-	const char *why =
-		c->mig && c->mig->index >= 0
-			? arena_printf(in->a, "gpu %d:%d (%s)", g->index, c->mig->index, in->o->ask)
-			: arena_printf(in->a, "gpu %d (%s)", g->index, in->o->ask);
+	const char *why = inject_why(in, c);
 
 	inject_node(in, &g->node, why);
 	if (c->mig)

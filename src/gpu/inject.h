@@ -27,6 +27,9 @@ struct injector {
 void inject_file(struct injector *in, struct op op);
 void inject_op(struct injector *in, struct op op);
 
+/** inject_why - for whom a part of this GPU is there: of this rank, or of others of the step */
+const char *inject_why(struct injector *in, const struct gpu_choice *c);
+
 /* inject_libs.c: the driver's libraries, and how the image's dynamic linker finds them */
 void inject_libs(struct injector *in);
 /* inject_files.c: its programs, data files and sockets */

@@ -60,7 +60,7 @@ static void proc_mig(struct injector *in, const struct gpu *g, const struct gpu_
 static void proc_choice(struct injector *in, const struct gpu_choice *c)
 {
 	const struct gpu *g = c->gpu;
-	const char *why = arena_printf(in->a, "gpu %d (%s)", g->index, in->o->ask);
+	const char *why = inject_why(in, &(struct gpu_choice){ .gpu = g });
 
 	proc_bind(in, path_join(in->a, PROC_NVIDIA "/gpus", g->pci), why);
 	if (c->mig)
