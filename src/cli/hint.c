@@ -14,13 +14,15 @@
 
 #define WORDS_MAX 64 /* words of the command that are looked at */
 
-static bool cwd_is_bound(const struct launch *l)
+/* In a job it does, but for an ENTRYPOINT of the image. */
+static bool starts_in_cwd(const struct launch *l)
 {
 	const struct request *q = l->q;
 
 	if (q->cwd != TRI_AUTO)
 		return q->cwd == TRI_ON;
-	return l->host.job.kind != JOB_NONE && !q->contain;
+	return l->host.job.kind != JOB_NONE && !q->contain &&
+	       (q->entrypoint || !l->image.config.entrypoint.n);
 }
 
 static const char *workdir(const struct launch *l)
@@ -82,7 +84,7 @@ const char *launch_missing_word(const struct launch *l)
 {
 	const struct strv *args = &l->q->args;
 
-	if (cwd_is_bound(l) || !l->host.cwd)
+	if (starts_in_cwd(l) || !l->host.cwd)
 		return NULL;
 	for (size_t i = 0; i < args->n && i < WORDS_MAX; i++) {
 		const char *word = args->v[i];

@@ -110,6 +110,11 @@ static const struct opt environment_rows[] = {
 	  .words = OPT_WORDS("auto", "all", "none"),
 	  .set = opt_set_text,
 	  OPT_REQ(env_host) },
+	{ .name = "torch-env",
+	  .verbs = VERB_RUN,
+	  .help = "in a step: MASTER_ADDR, RANK and their kin for torch.distributed",
+	  .set = opt_set_flag,
+	  OPT_REQ(torch_env) },
 };
 const struct opt_group opt_group_environment = { "environment", environment_rows,
 						 ELEMENTS(environment_rows) };
@@ -126,13 +131,6 @@ static int set_ns(const struct opt_in *in, const struct opt *o, const char *valu
 		return opt_unknown(e, value, o->words);
 	opt_put(in, o, &mode, sizeof(mode));
 	return 0;
-}
-
-static int set_share(const struct opt_in *in, const struct opt *o, const char *value, struct err *e)
-{
-	if (str_eq(value, "step"))
-		return err_set(e, ENOTSUP, "step: not supported by this version");
-	return opt_set_word(in, o, value, e);
 }
 
 /* ---- --ulimit NAME=SOFT[:HARD] ------------------------------------------------------- */
@@ -331,11 +329,11 @@ static const struct opt process_rows[] = {
 	{ .name = "share",
 	  .arg = OPT_VALUE,
 	  .verbs = VERB_RUN,
-	  .metavar = "none",
-	  .help = "one container for all ranks of a step: none",
+	  .metavar = "step|none",
+	  .help = "in a step: one container for its ranks (default), or one each",
 	  .complete = COMPLETE_WORDS,
-	  .words = OPT_WORDS("none"),
-	  .set = set_share,
+	  .words = OPT_WORDS("step", "none"),
+	  .set = opt_set_word,
 	  OPT_REQ(share) },
 	{ .name = "ulimit",
 	  .arg = OPT_VALUE,

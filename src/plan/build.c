@@ -141,7 +141,27 @@ int plan_namespaces(struct builder *b, struct err *e)
 	return 0;
 }
 
-/* Where the command starts: -w, else the bound current directory, else the image's. */
+/* Does a program of the image's own run: its ENTRYPOINT, or its CMD? */
+static bool workdir_of_image(const struct request *q, const struct image_config *c)
+{
+	if (q->entrypoint)
+		return false;
+	return c->entrypoint.n > 0 || q->args.n == 0;
+}
+
+/* Does the command start in the host's current directory? */
+static bool workdir_is_cwd(const struct builder *b)
+{
+	if (!b->bind_cwd || b->req->cwd == TRI_ON || !b->place->job)
+		return b->bind_cwd;
+	return b->host->cwd && plan_is_shown(b, b->host->cwd) &&
+	       !workdir_of_image(b->req, &b->image->config);
+}
+
+/*
+ * Where the command starts: -w, else the bound current directory, else the image's.  In a job the
+ * current directory is there unasked: a program of the image's own starts where the image says.
+ */
 static int plan_workdir(struct builder *b, struct err *e)
 {
 	struct plan_process *pr = &b->p->process;
@@ -151,7 +171,7 @@ static int plan_workdir(struct builder *b, struct err *e)
 		err_set(e, EINVAL, "--workdir %s: not an absolute path", w);
 		return -EINVAL;
 	}
-	if (!w && b->bind_cwd) {
+	if (!w && workdir_is_cwd(b)) {
 		pr->cwd = b->host->cwd;
 		return 0;
 	}
@@ -239,12 +259,20 @@ static int plan_texts(struct builder *b, struct err *e)
 	p->image_name = b->image->name;
 	for (size_t i = 0; b->in->gpu_names && i < b->in->gpu_names->n; i++)
 		strv_push(b->a, &p->gpus, b->in->gpu_names->v[i]);
-	if (b->in->missing_word && b->host->cwd && !plan_is_bound(b, b->host->cwd))
+	if (!b->in->missing_word || !b->host->cwd)
+		return 0;
+	if (!plan_is_bound(b, b->host->cwd))
 		p->failure_hint =
 			plan_why(b,
 				 "%s is in the current directory of the host, which is not "
 				 "mounted: add -C",
 				 b->in->missing_word);
+	else if (b->place->job && !str_eq(p->process.cwd, b->host->cwd) && !b->req->workdir)
+		p->failure_hint =
+			plan_why(b,
+				 "%s is in the current directory of the host, and the image's own "
+				 "program starts in %s: add -C",
+				 b->in->missing_word, p->process.cwd);
 	return 0;
 }
 

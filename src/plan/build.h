@@ -81,7 +81,6 @@ int plan_files(struct builder *b, struct err *e);       /* files.c */
 int plan_base_mounts(struct builder *b, struct err *e); /* mounts.c */
 int plan_devices(struct builder *b, struct err *e);     /* devices.c */
 int plan_user_mounts(struct builder *b, struct err *e); /* mounts_user.c */
-int plan_job_mounts(struct builder *b, struct err *e);  /* mounts_job.c */
 int plan_masks(struct builder *b, struct err *e);       /* masks.c */
 int plan_order(struct builder *b, struct err *e);       /* order.c */
 int plan_argv(struct builder *b, struct err *e);        /* argv.c */
@@ -119,6 +118,24 @@ bool plan_is_bound(const struct builder *b, const char *path);
 /** plan_is_shown - is the host's path @path visible inside at the same path? (binds so far) */
 bool plan_is_shown(const struct builder *b, const char *path);
 
+/** plan_op_is_of_user - does it stand in line with what the user mounts? (devices.c) */
+bool plan_op_is_of_user(const struct op *op);
+
+/**
+ * plan_may_bind - may the host's directory @path be mounted at its own path unasked?
+ * Not over what makes the image, nor over what the user mounts, nor where it cannot be made.
+ */
+bool plan_may_bind(const struct builder *b, const char *path);
+
+/** plan_bind_auto - do it; a directory that is not there is left out */
+void plan_bind_auto(struct builder *b, const char *path, const char *why);
+
+/** plan_job_directories - directories that the job's edits name, but those that are there already */
+void plan_job_directories(struct builder *b);
+
+/** plan_job_cwd - the current directory of a job, when nothing else shows it */
+void plan_job_cwd(struct builder *b);
+
 /** plan_can_make - can a directory be made at @path inside? (no: in a tree that is frozen) */
 bool plan_can_make(const struct builder *b, const char *path);
 
@@ -154,6 +171,12 @@ int env_apply_options(struct arena *a, const struct host *h, const struct strv *
  *	      it keeps its order, its UUIDs, and a choice of fewer than @n
  */
 const char *env_renumber(struct arena *a, const char *value, size_t n, bool narrowed);
+
+/** torch_environment - what torch.distributed reads, where nobody set it (torch.c) */
+void torch_environment(struct builder *b, struct strv *env);
+
+/** torch_first_host - the first of the hosts of Slurm's list "node[03-05,9]"; NULL: none */
+const char *torch_first_host(struct arena *a, const char *list);
 
 #define ENV_PATH_DEFAULT "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 

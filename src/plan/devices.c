@@ -45,7 +45,7 @@ static int device_parse(struct builder *b, const char *text, struct op *op, stru
 }
 
 /* Directories of the host that come along stand in line with those that the user mounts. */
-static bool op_is_of_user(const struct op *op)
+bool plan_op_is_of_user(const struct op *op)
 {
 	return op->kind == OP_BIND && !path_below(op->dst, "/proc") && !path_below(op->dst, "/dev");
 }
@@ -55,12 +55,37 @@ static void devices_edits(struct builder *b, const struct edits *ed)
 	for (size_t i = 0; i < ed->files.n; i++)
 		plan_op(b, PHASE_FILES, ed->files.v[i]);
 	for (size_t i = 0; i < ed->ops.n; i++)
-		plan_op(b, op_is_of_user(&ed->ops.v[i]) ? PHASE_USER : PHASE_BASE, ed->ops.v[i]);
+		plan_op(b, plan_op_is_of_user(&ed->ops.v[i]) ? PHASE_USER : PHASE_BASE,
+			ed->ops.v[i]);
+}
+
+/* Is there an operation on @dst in this phase already? */
+static bool phase_has(const struct builder *b, enum plan_phase phase, const char *dst)
+{
+	const struct op_list *l = &b->phases[phase];
+
+	for (size_t i = 0; i < l->n; i++)
+		if (str_eq(l->v[i].dst, dst))
+			return true;
+	return false;
+}
+
+/* Those of the job but its directories, for which see mounts_job.c. */
+static void devices_job(struct builder *b, const struct edits *ed)
+{
+	for (size_t i = 0; i < ed->files.n; i++)
+		plan_op(b, PHASE_FILES, ed->files.v[i]);
+	for (size_t i = 0; i < ed->ops.n; i++)
+		if (!plan_op_is_of_user(&ed->ops.v[i]) &&
+		    !phase_has(b, PHASE_BASE, ed->ops.v[i].dst))
+			plan_op(b, PHASE_BASE, ed->ops.v[i]);
 }
 
 int plan_devices(struct builder *b, struct err *e)
 {
 	devices_edits(b, b->in->gpu);
+	if (b->in->job)
+		devices_job(b, b->in->job);
 	for (size_t i = 0; i < b->req->devices.n; i++) {
 		struct op op;
 		int r = device_parse(b, b->req->devices.v[i], &op, e);

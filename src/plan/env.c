@@ -3,10 +3,10 @@
  * The environment inside, from the weakest to the strongest source:
  *
  *	the host's as --env-host says < who we are (HOME, USER, ...) < the image's
- *	< the host's rank and library families < the GPUs' < container=gpurun
+ *	< the host's rank and library families < the GPUs' and the job's < container=gpurun
  *	< --env-file < -e
  *
- * and PATH and TERM where nobody set them.
+ * and PATH, TERM and the variables of --torch-env where nobody set them.
  */
 #include <errno.h>
 
@@ -25,6 +25,35 @@ static const char *const auto_names[] = {
 	"TERM",     "TZ",         "http_proxy",  "https_proxy", "ftp_proxy", "all_proxy",
 	"no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY",   "ALL_PROXY", "NO_PROXY",
 };
+
+/*
+ * What "--env-host auto" keeps back in a job: where programs and libraries are found, and how they
+ * are built, is the image's to say; so is which locales and modules there are.
+ */
+static const char *const job_denied[] = {
+	"PATH",
+	"LD_*",
+	"PYTHON*",
+	"LANG",
+	"LC_*",
+	"CUDA_HOME",
+	"CUDA_PATH",
+	"CONDA_*",
+	"CC",
+	"CXX",
+	"CPATH",
+	"LIBRARY_PATH",
+	"VIRTUAL_ENV",
+	"*FLAGS",
+	"LMOD_*",
+	"MODULE*",
+	"BASH_FUNC_*",
+	"PKG_CONFIG_PATH",
+	"XDG_RUNTIME_DIR",
+};
+
+/* Where a job puts temporary files: a path of the host like those of host_path_variables[]. */
+static const char *const temporary[] = { "TMPDIR", "TMP", "TEMP" };
 
 /* Lists of GPUs as the host numbers them: renumbered, or left out without GPUs. */
 static const char *const gpu_lists[] = {
@@ -105,7 +134,13 @@ static bool env_names_path(struct arena *a, const char *entry)
 	for (const char *const *p = host_path_variables; *p; p++)
 		if (str_eq(name, *p))
 			return true;
-	return str_eq(name, "XDG_RUNTIME_DIR");
+	return str_eq(name, "XDG_RUNTIME_DIR") || ENV_IN(a, entry, temporary);
+}
+
+/* Is this path of the host, or one of the same use, inside?  /tmp is in every image. */
+static bool env_path_is_inside(const struct builder *b, const char *path)
+{
+	return path[0] != '/' || str_eq(path, "/tmp") || plan_is_shown(b, path);
 }
 
 /* Does --env-host let this variable of the host pass? */
@@ -116,6 +151,8 @@ static bool env_passes(struct builder *b, const char *mode, const char *entry)
 		return false;
 	if (str_eq(mode, "all"))
 		return true;
+	if (str_eq(mode, "auto") && b->place->job)
+		return !ENV_IN(b->a, entry, job_denied);
 	if (str_eq(mode, "auto"))
 		return ENV_IN(b->a, entry, auto_names) || ENV_IN(b->a, entry, families);
 	return env_matches(b->a, entry, &mode, 1);
@@ -131,7 +168,7 @@ static void env_from_host(struct builder *b, struct strv *env)
 
 		if (!env_name_length(*p) || !env_passes(b, mode, *p))
 			continue;
-		if (env_names_path(b->a, *p) && value[0] == '/' && !plan_is_shown(b, value))
+		if (env_names_path(b->a, *p) && !env_path_is_inside(b, value))
 			dropped = arena_printf(b->a, "%s%s%.*s", dropped, *dropped ? ", " : "",
 					       (int)env_name_length(*p), *p);
 		else
@@ -222,13 +259,25 @@ const char *env_renumber(struct arena *a, const char *value, size_t n, bool narr
 	return out;
 }
 
+/* The host's list @value of GPUs as it reads inside. */
+static const char *env_gpu_list(struct builder *b, const char *value)
+{
+	const char *gpus = b->req->gpus;
+	bool narrowed = !gpus || str_eq(gpus, "auto");
+
+	if (b->in->gpu_list)
+		return b->in->gpu_list;
+	return env_renumber(b->a, value, b->in->n_gpus, narrowed);
+}
+
 static void env_from_families(struct builder *b, struct strv *env)
 {
 	const char *mode = b->req->env_host;
-	const char *gpus = b->req->gpus;
-	bool narrowed = !gpus || str_eq(gpus, "auto");
 	size_t n_gpus = b->in->n_gpus;
 
+	/* of all that the container holds, the GPUs of this process */
+	if (b->in->gpu_list)
+		env_put(b->a, env, arena_printf(b->a, "CUDA_VISIBLE_DEVICES=%s", b->in->gpu_list));
 	if (mode && str_eq(mode, "none"))
 		return;
 	for (const char *const *p = b->host->environ; p && *p; p++) {
@@ -241,7 +290,7 @@ static void env_from_families(struct builder *b, struct strv *env)
 		if (n_gpus && ENV_IN(b->a, *p, gpu_lists))
 			env_put(b->a, env,
 				arena_printf(b->a, "%.*s=%s", (int)n, *p,
-					     env_renumber(b->a, *p + n + 1, n_gpus, narrowed)));
+					     env_gpu_list(b, *p + n + 1)));
 	}
 }
 
@@ -261,13 +310,18 @@ static const char *env_join_path(struct builder *b, const struct strv *env, cons
 	return entry;
 }
 
+static void env_from_edits(struct builder *b, const struct strv *vars, struct strv *env)
+{
+	for (size_t i = 0; i < vars->n; i++)
+		if (env_name_length(vars->v[i]))
+			env_put(b->a, env, env_join_path(b, env, vars->v[i]));
+}
+
 static void env_from_gpus(struct builder *b, struct strv *env)
 {
 	const struct strv *gpu = &b->in->gpu->env;
 
-	for (size_t i = 0; i < gpu->n; i++)
-		if (env_name_length(gpu->v[i]))
-			env_put(b->a, env, env_join_path(b, env, gpu->v[i]));
+	env_from_edits(b, gpu, env);
 	/* CUDA's own order is by speed; indexes mean the order of nvidia-smi everywhere else */
 	if (gpu->n && !env_get(env, "CUDA_DEVICE_ORDER"))
 		env_put(b->a, env, "CUDA_DEVICE_ORDER=PCI_BUS_ID");
@@ -322,12 +376,16 @@ int plan_environment(struct builder *b, struct err *e)
 	env_from_image(b, env);
 	env_from_families(b, env);
 	env_from_gpus(b, env);
+	if (b->in->job)
+		env_from_edits(b, &b->in->job->env, env);
 	env_put(b->a, env, "container=gpurun");
 	r = env_apply_options(b->a, b->host, &b->req->env_file, env, e);
 	if (r >= 0)
 		r = env_apply_options(b->a, b->host, &b->req->env, env, e);
 	if (r < 0)
 		return r;
+	if (b->req->torch_env)
+		torch_environment(b, env);
 	if (!env_get(env, "PATH"))
 		env_put(b->a, env, "PATH=" ENV_PATH_DEFAULT);
 	if (pr->tty && !env_get(env, "TERM"))

@@ -161,10 +161,11 @@ static int files_hostname(struct builder *b, struct err *e)
 	return 0;
 }
 
-/* HOME always exists; it is the user's own directory on the scratch layer. */
+/* HOME always exists: on the scratch layer, also where the host's may turn out not to be there. */
 static void files_home(struct builder *b)
 {
-	if (!b->bind_home && !str_eq(b->home, "/") && plan_can_make(b, b->home))
+	if (!(b->bind_home && b->req->home == TRI_ON) && !str_eq(b->home, "/") &&
+	    plan_can_make(b, b->home))
 		plan_op(b, PHASE_FILES,
 			(struct op){
 				.kind = OP_DIR,

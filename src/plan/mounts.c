@@ -69,6 +69,24 @@ static void base_sys(struct builder *b)
 		});
 }
 
+/*
+ * A terminal that a launcher made (srun --pty) has its name in the host's instance, where
+ * ttyname(3) looks for it; a new one, which programs need to make terminals of their own, hides it.
+ */
+static void base_pts(struct builder *b)
+{
+	bool of_host = b->place->exec && b->host->stdin_tty;
+
+	plan_op(b, PHASE_BASE,
+		(struct op){
+			.kind = of_host ? OP_BIND : OP_DEVPTS,
+			.src = of_host ? "/dev/pts" : NULL,
+			.dst = "/dev/pts",
+			.attrs = NO_SUID_EXEC,
+			.why = of_host ? "job: the launcher's terminal" : "base: /dev",
+		});
+}
+
 static void base_dev(struct builder *b)
 {
 	plan_op(b, PHASE_BASE,
@@ -103,18 +121,14 @@ static void base_dev(struct builder *b)
 				.data_len = strlen(link_rows[i].target),
 				.why = "base: /dev",
 			});
-	plan_op(b, PHASE_BASE,
-		(struct op){
-			.kind = OP_DEVPTS,
-			.dst = "/dev/pts",
-			.attrs = NO_SUID_EXEC,
-			.why = "base: /dev",
-		});
+	base_pts(b);
 }
 
 /* Shared memory and message queues: our own, or those of the host. */
 static void base_ipc(struct builder *b)
 {
+	const char *why = b->req->ipc == NS_HOST || b->req->mps ? "--ipc host" : "job: ipc";
+
 	if (b->ipc_private)
 		plan_op(b, PHASE_BASE,
 			(struct op){
@@ -134,7 +148,7 @@ static void base_ipc(struct builder *b)
 				.dst = "/dev/shm",
 				.attrs = NO_SUID_DEV,
 				.flags = OPF_RECURSIVE,
-				.why = "--ipc host",
+				.why = why,
 			});
 	if (b->host->files.mqueue)
 		plan_op(b, PHASE_BASE,
@@ -143,13 +157,16 @@ static void base_ipc(struct builder *b)
 				.dst = "/dev/mqueue",
 				.attrs = NO_SUID_DEV_EXEC,
 				.flags = b->ipc_private ? 0 : OPF_HOST | OPF_OPTIONAL,
-				.why = b->ipc_private ? "base: /dev/mqueue" : "--ipc host",
+				.why = b->ipc_private ? "base: /dev/mqueue" : why,
 			});
 }
 
 int plan_base_mounts(struct builder *b, struct err *e)
 {
-	if (b->req->shm_size && !b->ipc_private)
+	if (b->req->shm_size && !b->ipc_private && b->place->job && b->req->ipc != NS_HOST)
+		plan_note(b,
+			  "--shm-size: in a job /dev/shm is the host's, as large as it is there");
+	else if (b->req->shm_size && !b->ipc_private)
 		return err_set(e, 0,
 			       "--shm-size: not with --ipc host, whose /dev/shm is the host's");
 	base_proc(b);

@@ -90,28 +90,55 @@ bool plan_is_bound(const struct builder *b, const char *path)
 	return false;
 }
 
+static bool op_is_mount(const struct op *op)
+{
+	return op->kind != OP_DIR && op->kind != OP_FILE && op->kind != OP_SYMLINK &&
+	       op->kind != OP_MASK && op->kind != OP_READONLY;
+}
+
+/* Of all mounts that hold @path the deepest counts, of equal ones the last. */
 bool plan_is_shown(const struct builder *b, const char *path)
 {
-	const struct op_list *l = &b->phases[PHASE_USER];
+	const struct op *top = NULL;
 
-	for (size_t i = 0; i < l->n; i++)
-		if (l->v[i].kind == OP_BIND && str_eq(l->v[i].src, l->v[i].dst) &&
-		    path_below(path, l->v[i].dst))
-			return true;
-	return false;
+	for (size_t p = 0; p < PHASE_MASK; p++) {
+		const struct op_list *l = &b->phases[p];
+
+		for (size_t i = 0; i < l->n; i++)
+			if (op_is_mount(&l->v[i]) && path_below(path, l->v[i].dst) &&
+			    (!top || strlen(l->v[i].dst) >= strlen(top->dst)))
+				top = &l->v[i];
+	}
+	return top && (top->kind == OP_BIND || top->kind == OP_BIND_DEV) &&
+	       str_eq(top->src, top->dst);
+}
+
+static int mount_cwd(struct builder *b, struct err *e)
+{
+	if (!b->host->cwd)
+		return err_set(e, ENOENT, "--cwd: the current directory is gone");
+	return mount_same_path(b, b->host->cwd, "--cwd", e);
 }
 
 int plan_user_mounts(struct builder *b, struct err *e)
 {
+	const bool job = b->place->job && b->bind_cwd;
 	int r = 0;
 
-	if (b->bind_home)
+	if (b->bind_home && b->req->home == TRI_ON)
 		r = mount_same_path(b, b->host->home, "--home", e);
-	if (r >= 0 && b->bind_cwd && !b->host->cwd)
-		r = err_set(e, ENOENT, "--cwd: the current directory is gone");
-	else if (r >= 0 && b->bind_cwd)
-		r = mount_same_path(b, b->host->cwd, "--cwd", e);
+	else if (b->bind_home)
+		plan_bind_auto(b, b->host->home, "job: home");
+	plan_job_directories(b);
+	if (r >= 0 && b->bind_cwd && !job)
+		r = mount_cwd(b, e);
 	for (size_t i = 0; i < b->req->n_mounts && r >= 0; i++)
 		r = mount_asked(b, &b->req->mounts[i], e);
+	if (r < 0 || !job)
+		return r;
+	if (b->req->cwd != TRI_ON)
+		plan_job_cwd(b);
+	else if (!b->host->cwd || !plan_is_shown(b, b->host->cwd))
+		r = mount_cwd(b, e);
 	return r;
 }
