@@ -14,13 +14,15 @@
 #include <gpurun/host.h>
 #include <gpurun/image.h>
 #include <gpurun/plan.h>
+#include <gpurun/sys.h>
 
 struct audit;
 
 /**
  * audit_open - open the target while the host's paths still mean what they say
  * @target: an absolute path (appended to, 0600 when made; one write a line), "journal", "syslog"
- *	    or "fd:N"
+ *	    or "fd:N" (inherited; close-on-exec from now on, unless it is a standard one)
+ * What is opened stays so until the process ends or executes the command.
  * Errors: what cannot be opened; a start that is to be recorded and cannot be is refused.
  */
 int audit_open(struct arena *a, const char *target, struct audit **ret, struct err *e);
@@ -35,15 +37,17 @@ struct audit_facts {
 	const char *gpu_source;         /* text of --gpus, or "auto" */
 	const char *mode;               /* "create", "join", "own" */
 	const char *container;          /* id or share key */
+	const struct sys_peer *peer;    /* who is inside already ("join"), or NULL */
 };
 
-/** audit_start - the line at the start */
+/** audit_start - the line at the start; a child of ours that ends later counts to the command */
 int audit_start(struct audit *w, const struct audit_facts *f, struct err *e);
 
 /**
  * struct audit_result - how it ended
  * @status, @signal: exit status; signal that it died of, or 0
- * @energy, @memory: NVML before and after in @before and @after (gpu_nvml_look()), or NULL
+ * @usage: RUSAGE_CHILDREN; what they had used before audit_start() is taken off
+ * @before, @after: with what NVML said then (gpu_nvml_look()), for energy and memory; or NULL
  */
 struct audit_result {
 	int status, signal;

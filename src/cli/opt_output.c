@@ -59,6 +59,22 @@ static int set_color(const struct opt_in *in, const struct opt *o, const char *v
 	return opt_unknown(e, value, o->words);
 }
 
+/* Words, or a file; audit.h checks the number of a descriptor. */
+static int set_audit(const struct opt_in *in, const struct opt *o, const char *value, struct err *e)
+{
+	struct request *q = &in->ask->request;
+
+	(void)o;
+	if (str_eq(value, "none")) {
+		q->audit = NULL;
+		return 0;
+	}
+	if (!str_eq(value, "journal") && !str_eq(value, "syslog") && !str_after(value, "fd:"))
+		return opt_path_abs(in, value, &q->audit, e);
+	q->audit = value;
+	return 0;
+}
+
 static const struct opt output_rows[] = {
 	{ .name = "dry-run",
 	  .verbs = VERB_RUN,
@@ -98,8 +114,15 @@ static const struct opt output_rows[] = {
 	{ .name = "audit",
 	  .arg = OPT_VALUE,
 	  .verbs = VERB_RUN,
-	  .metavar = "TARGET",
-	  .set = opt_set_refused },
+	  .metavar = "FILE|journal|syslog|fd:N|none",
+	  .help = "write a line of JSON about this start there, see gpurun-audit(5)",
+	  .complete = COMPLETE_FILE,
+	  .set = set_audit },
+	{ .name = "audit-end",
+	  .verbs = VERB_RUN,
+	  .help = "and one at the end, also in a step, where gpurun then stays for it",
+	  .set = opt_set_flag,
+	  OPT_REQ(audit_end) },
 	{ .name = "sysroot",
 	  .arg = OPT_VALUE,
 	  .verbs = VERB_RUN | VERB_GPUS,

@@ -84,7 +84,6 @@ static const struct bad {
 	{ { "--imex", "0,,1", "i" }, "0,,1", false },
 	{ { "--imex", "0-3", "i" }, "0-3", false },
 	{ { "--driver-root", "", "i" }, "--driver-root", false },
-	{ { "--audit", "journal", "i" }, "--audit: not supported by this version", false },
 	{ { "--log-format", "xml", "i" }, "xml", false },
 	{ { "--color", "alway", "i" }, "alway", HINT },
 	{ { "--json", "i" }, "--json", HINT },
