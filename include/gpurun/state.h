@@ -79,7 +79,11 @@ int state_find(struct arena *a, const char *dir, const char *what, struct state 
  */
 int state_step_open(struct arena *a, const char *dir, const char *key, int *ret_fd, struct err *e);
 
-/** state_step_ranks - the slots whose process is alive (pid and start time); frees the others */
+/**
+ * state_step_ranks - the slots whose process is alive; frees the others
+ * The first is the same process (pid and start time); of those behind it only the number is known
+ * to be in use: to ask more of many would hold up the ranks that wait for the lock.
+ */
 int state_step_ranks(struct arena *a, int fd, struct sys_peer **ret, size_t *ret_n);
 
 /** state_step_add - one more; works on the descriptor alone, wherever the root is now */

@@ -40,7 +40,7 @@ static struct sys_peer slot_parse(const char *s)
 	if (read_column(&s, 10, ' ', INT_MAX, &pid) &&
 	    read_column(&s, 20, ' ', UINT64_MAX, &p.start) &&
 	    read_column(&s, 20, ' ', UINT64_MAX, &p.user_ns) &&
-	    read_column(&s, 20, '\n', UINT64_MAX, &p.mnt_ns))
+	    read_column(&s, 20, '\n', UINT64_MAX, &p.mnt_ns) && p.start)
 		p.pid = (pid_t)pid;
 	return p;
 }
@@ -110,7 +110,7 @@ int slot_write(int fd, size_t i, const struct sys_peer *peer)
 
 bool slot_alive(const struct sys_peer *peer)
 {
-	return peer->pid > 0 && peer->start && sys_pid_start(peer->pid) == peer->start;
+	return peer->pid && sys_pid_start(peer->pid) == peer->start;
 }
 
 size_t slots_alive(struct sys_peer *v, size_t n)

@@ -14,6 +14,7 @@
  * never belongs to another file than the one beside it.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -194,21 +195,21 @@ int state_step_open(struct arena *a, const char *dir, const char *key, int *ret_
 int state_step_ranks(struct arena *a, int fd, struct sys_peer **ret, size_t *ret_n)
 {
 	struct sys_peer *v = NULL;
-	size_t n = 0;
+	size_t n = 0, alive = 0;
 	int r = slots_read(a, fd, &v, &n);
 
-	for (size_t i = 0; r >= 0 && i < n; i++)
-		if (v[i].pid && !slot_alive(&v[i])) {
-			v[i].pid = 0;
+	for (size_t i = 0; r >= 0 && i < n; i++) {
+		if (v[i].pid == 0)
+			continue;
+		if (alive ? kill(v[i].pid, 0) == 0 : slot_alive(&v[i]))
+			v[alive++] = v[i];
+		else
 			r = slot_write(fd, i, NULL);
-		}
+	}
 	if (r < 0)
 		return r;
-	*ret_n = 0;
-	for (size_t i = 0; i < n; i++)
-		if (v[i].pid)
-			v[(*ret_n)++] = v[i];
 	*ret = v;
+	*ret_n = alive;
 	return 0;
 }
 
