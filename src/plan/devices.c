@@ -70,11 +70,16 @@ static bool phase_has(const struct builder *b, enum plan_phase phase, const char
 	return false;
 }
 
-/* Those of the job but its directories, for which see mounts_job.c. */
+/*
+ * Those of the job but its directories, for which see mounts_job.c.  The tmpfs that holds
+ * libraries of the host is there once, whoever brings it.
+ */
 static void devices_job(struct builder *b, const struct edits *ed)
 {
 	for (size_t i = 0; i < ed->files.n; i++)
-		plan_op(b, PHASE_FILES, ed->files.v[i]);
+		if (ed->files.v[i].kind != OP_TMPFS ||
+		    !phase_has(b, PHASE_FILES, ed->files.v[i].dst))
+			plan_op(b, PHASE_FILES, ed->files.v[i]);
 	for (size_t i = 0; i < ed->ops.n; i++)
 		if (!plan_op_is_of_user(&ed->ops.v[i]) &&
 		    !phase_has(b, PHASE_BASE, ed->ops.v[i].dst))

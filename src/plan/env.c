@@ -327,6 +327,23 @@ static void env_from_gpus(struct builder *b, struct strv *env)
 		env_put(b->a, env, "CUDA_DEVICE_ORDER=PCI_BUS_ID");
 }
 
+/* What is in front wins: programs and libraries of the site. */
+static void env_prepend(struct builder *b, const struct strv *entries, struct strv *env)
+{
+	for (size_t i = 0; i < entries->n; i++) {
+		const char *entry = entries->v[i];
+		const char *name = arena_strndup(b->a, entry, env_name_length(entry));
+		const char *value = env_get(env, name);
+
+		if (!value && str_eq(name, "PATH"))
+			value = ENV_PATH_DEFAULT;
+		if (!*name)
+			continue;
+		env_put(b->a, env,
+			value && *value ? arena_printf(b->a, "%s:%s", entry, value) : entry);
+	}
+}
+
 int env_apply_options(struct arena *a, const struct host *h, const struct strv *entries,
 		      struct strv *env, struct err *e)
 {
@@ -376,8 +393,10 @@ int plan_environment(struct builder *b, struct err *e)
 	env_from_image(b, env);
 	env_from_families(b, env);
 	env_from_gpus(b, env);
-	if (b->in->job)
+	if (b->in->job) {
 		env_from_edits(b, &b->in->job->env, env);
+		env_prepend(b, &b->in->job->env_prepend, env);
+	}
 	env_put(b->a, env, "container=gpurun");
 	r = env_apply_options(b->a, b->host, &b->req->env_file, env, e);
 	if (r >= 0)
