@@ -26,7 +26,13 @@ struct gpu_visible allotment_visible(const struct host *h);
 /** allotment_make - leave in @h->gpus what is the job's; see gpu_allot() for the errors */
 int allotment_make(struct arena *a, struct host *h, struct allotment *ret, struct err *e);
 
-/** allotment_text - who says which GPUs are the job's, for people; NULL outside of jobs */
-const char *allotment_text(const struct host *h);
+/**
+ * allotment_describe - what this task may use and who says so, one line; NULL outside of jobs
+ * @h: after allotment_make()
+ */
+const char *allotment_describe(struct arena *a, const struct host *h);
+
+/** allotment_usable - GPUs of the set that can be used */
+size_t allotment_usable(const struct gpu_set *set);
 
 #endif

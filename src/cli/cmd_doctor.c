@@ -24,10 +24,8 @@
 #define NAME_WIDTH    22
 
 static const struct check_layer *const layers[] = {
-	&doctor_layer_host,
-	&doctor_layer_gpu,
-	&doctor_layer_image,
-	&doctor_layer_container,
+	&doctor_layer_host,  &doctor_layer_gpu,       &doctor_layer_job,
+	&doctor_layer_image, &doctor_layer_container,
 };
 
 static const char *const status_names[FINDING_STATUSES] = {
@@ -82,6 +80,11 @@ bool doctor_no_gpu(const struct doctor *d)
 	return !d->host.gpus.n && !d->host.gpus.on_bus;
 }
 
+bool doctor_with_image(const struct doctor *d)
+{
+	return d->q->args.n > 0;
+}
+
 /* NVML may take seconds and wakes the GPUs; a doctor may. */
 static void look_gpus(struct doctor *d)
 {
@@ -124,17 +127,14 @@ static int look_host(struct doctor *d, struct err *e)
 	doctor_try(d->state_dir ? arena_printf(d->a, "%s/mnt", d->state_dir) : "/tmp", &d->trials);
 	look_store(d);
 	look_gpus(d);
+	/* behind NVML, which knows the MIG devices that a job's list may name */
+	(void)allotment_make(d->a, &d->host, &d->job, &d->job_failed);
 	return 0;
 }
 
 /* Which GPUs "gpurun run" would take; a word that is no choice is a wrong command line. */
 static int look_choice(struct doctor *d, struct err *e)
 {
-	const struct gpu_visible visible = {
-		.devices = host_getenv(&d->host, "CUDA_VISIBLE_DEVICES"),
-		.order = host_getenv(&d->host, "CUDA_DEVICE_ORDER"),
-		.job = d->host.job.kind != JOB_NONE,
-	};
 	struct strv warnings = { 0 };
 	const char *note = NULL;
 	int r = gpu_sel_parse(d->a, d->q->gpus ? d->q->gpus : "auto", &d->sel, e);
@@ -143,8 +143,8 @@ static int look_choice(struct doctor *d, struct err *e)
 		err_wrap(e, "--gpus");
 		return r;
 	}
-	(void)gpu_select(d->a, &d->host.gpus, &d->sel, &visible, &d->chosen, &warnings, &note,
-			 &d->choice_failed);
+	(void)gpu_select(d->a, &d->host.gpus, &d->sel, &d->job.visible, &d->chosen, &warnings,
+			 &note, &d->choice_failed);
 	return 0;
 }
 
@@ -254,7 +254,7 @@ static void write_summary(struct answer *w, const struct tally *t, bool with_ima
 	answer_add(w, with_image ? "\n" : "; gpurun doctor IMAGE looks into a container, too\n");
 }
 
-static int answer_all(struct doctor *d, bool with_image, struct tally *t, struct err *e)
+static int answer_all(struct doctor *d, struct tally *t, struct err *e)
 {
 	struct answer text = { .a = d->a };
 	struct jsonw json = { .a = d->a };
@@ -264,7 +264,7 @@ static int answer_all(struct doctor *d, bool with_image, struct tally *t, struct
 	for (size_t i = 0; i < ELEMENTS(layers); i++) {
 		const struct check_layer *layer = layers[i];
 
-		if (layer->of_image && !with_image)
+		if (layer->there && !layer->there(d))
 			continue;
 		answer_printf(&text, "%s\n", layer->name);
 		for (size_t k = 0; k < layer->n; k++) {
@@ -276,7 +276,7 @@ static int answer_all(struct doctor *d, bool with_image, struct tally *t, struct
 		}
 	}
 	jsonw_end_array(&json);
-	write_summary(&text, t, with_image);
+	write_summary(&text, t, doctor_with_image(d));
 	if (d->in->ask->json)
 		text = (struct answer){ .a = d->a,
 					.buf = arena_strdup(d->a, jsonw_text(&json, &len)),
@@ -288,7 +288,6 @@ static int answer_all(struct doctor *d, bool with_image, struct tally *t, struct
 
 static int examine(struct doctor *d, int *lock, int *ret_status, struct err *e)
 {
-	const struct strv *words = &d->q->args;
 	struct tally t = { 0 };
 	int r = look_host(d, e);
 
@@ -296,9 +295,9 @@ static int examine(struct doctor *d, int *lock, int *ret_status, struct err *e)
 		r = look_choice(d, e);
 	if (r < 0)
 		return r;
-	if (words->n)
-		look_image(d, words->v[0], lock);
-	r = answer_all(d, words->n > 0, &t, e);
+	if (doctor_with_image(d))
+		look_image(d, d->q->args.v[0], lock);
+	r = answer_all(d, &t, e);
 	*ret_status = t.n[FINDING_FAIL] ? STATUS_FAILED : 0;
 	return r;
 }

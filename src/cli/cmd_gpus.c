@@ -62,20 +62,12 @@ static int look(const struct cmd_in *in, struct host *ret, struct gpu_driver *re
 			    ret_driver, e);
 }
 
-static bool one_is_usable(const struct gpu_set *set)
-{
-	for (size_t i = 0; i < set->n; i++)
-		if (!set->v[i].denied)
-			return true;
-	return false;
-}
-
 /* NVML counts only what it may open: without a usable GPU it would say nothing but that. */
 static bool ask_nvml(const struct cmd_in *in, const struct gpu_driver *driver, struct gpu_set *set)
 {
 	struct err e = { 0 };
 
-	if (in->ask->request.sysroot || !one_is_usable(set))
+	if (in->ask->request.sysroot || !allotment_usable(set))
 		return false;
 	if (!driver->libnvidia_ml)
 		(void)err_set(&e, ENOENT, "libnvidia-ml.so.1: not found%s%s",
@@ -88,24 +80,38 @@ static bool ask_nvml(const struct cmd_in *in, const struct gpu_driver *driver, s
 	return false;
 }
 
-static void choose_automatic(const struct cmd_in *in, const struct host *h, struct gpus *v)
+/* From here on the host's GPUs are the job's. */
+static void allot(const struct cmd_in *in, struct host *h, struct gpus *v)
 {
-	const struct gpu_visible visible = {
-		.devices = host_getenv(h, "CUDA_VISIBLE_DEVICES"),
-		.order = host_getenv(h, "CUDA_DEVICE_ORDER"),
-		.job = h->job.kind != JOB_NONE,
-	};
+	const char *what, *warning;
+	struct err e = { 0 };
+
+	if (allotment_make(in->a, h, &v->job, &e) < 0)
+		log_warn("%s", e.msg);
+	what = h->gpus.n ? allotment_describe(in->a, h) : NULL;
+	if (what)
+		log_note("%s", answer_plain(in->a, what));
+	if (v->job.note)
+		log_note("%s", v->job.note);
+	warning = gpu_step_warning(in->a, &h->gpus, &v->job.visible);
+	if (warning)
+		log_warn("%s", warning);
+}
+
+static void choose_automatic(const struct cmd_in *in, struct gpus *v)
+{
+	const struct gpu_visible *visible = &v->job.visible;
 	struct gpu_sel sel = { 0 };
 	struct strv ignored = { 0 }; /* the table says why a GPU is not used */
 	const char *note = NULL;
 	struct err e = { 0 };
 
 	if (gpu_sel_parse(in->a, "auto", &sel, &e) < 0 ||
-	    gpu_select(in->a, v->set, &sel, &visible, &v->automatic, &ignored, &note, &e) < 0)
+	    gpu_select(in->a, v->set, &sel, visible, &v->automatic, &ignored, &note, &e) < 0)
 		log_warn("%s", e.msg);
-	else if (visible.devices && !visible.job && v->set->n)
+	else if (visible->devices && !visible->job && v->set->n)
 		log_note("--gpus auto is narrowed by CUDA_VISIBLE_DEVICES=%s",
-			 answer_plain(in->a, visible.devices));
+			 answer_plain(in->a, visible->devices));
 }
 
 static void say_none(const struct gpu_set *set)
@@ -125,7 +131,7 @@ static int run(const struct cmd_in *in, int *ret_status, struct err *e)
 	struct answer w = { .a = in->a };
 	struct host h = { 0 };
 	struct gpu_driver driver = { 0 };
-	struct gpus v = { .set = &h.gpus };
+	struct gpus v = { .host = &h, .set = &h.gpus };
 	int r = look(in, &h, &driver, e);
 
 	(void)ret_status;
@@ -133,7 +139,8 @@ static int run(const struct cmd_in *in, int *ret_status, struct err *e)
 		return r;
 	say_none(&h.gpus);
 	v.nvml = ask_nvml(in, &driver, &h.gpus);
-	choose_automatic(in, &h, &v);
+	allot(in, &h, &v);
+	choose_automatic(in, &v);
 	if (in->ask->json)
 		gpus_json(&w, &v);
 	else

@@ -10,6 +10,7 @@
 #include <gpurun/host.h>
 #include <gpurun/image.h>
 
+#include "allotment.h"
 #include "cmd.h"
 
 enum finding_status { FINDING_OK, FINDING_WARN, FINDING_FAIL, FINDING_SKIP, FINDING_STATUSES };
@@ -47,11 +48,12 @@ struct check_layer {
 	const char *name;
 	const struct check *rows;
 	size_t n;
-	bool of_image; /* only with an IMAGE */
+	/* only where there is one; NULL: always */
+	bool (*there)(const struct doctor *d);
 };
 
-extern const struct check_layer doctor_layer_host, doctor_layer_gpu, doctor_layer_image,
-	doctor_layer_container;
+extern const struct check_layer doctor_layer_host, doctor_layer_gpu, doctor_layer_job,
+	doctor_layer_image, doctor_layer_container;
 
 /* ---- doctor_trial.c: what the kernel lets us do, found out by doing it --------------------- */
 
@@ -128,6 +130,8 @@ struct doctor {
 	const struct request *q;
 	struct sysroot root;
 	struct host host;
+	struct allotment job; /* host.gpus are the job's, job.all those of the machine */
+	struct err job_failed;
 	const char *state_dir;
 	struct err state_failed;
 	struct trials trials;
@@ -149,6 +153,9 @@ struct doctor {
 bool doctor_has(const struct doctor *d, const char *path);
 /** doctor_line - the first line of a small file of the host, or NULL */
 const char *doctor_line(const struct doctor *d, const char *path);
+
+/** doctor_with_image - was an IMAGE named? */
+bool doctor_with_image(const struct doctor *d);
 
 /** doctor_found - a finding; @fix may be NULL */
 struct finding doctor_found(const struct doctor *d, enum finding_status status, const char *fix,

@@ -201,4 +201,5 @@ static const struct check rows[] = {
 	{ "CUDA", NEED_START | NEED_CHOICE, check_init },
 	{ "computing", NEED_START | NEED_CHOICE, check_computing },
 };
-const struct check_layer doctor_layer_container = { "container", rows, ELEMENTS(rows), true };
+const struct check_layer doctor_layer_container = { "container", rows, ELEMENTS(rows),
+						    doctor_with_image };

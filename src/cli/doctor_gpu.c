@@ -102,7 +102,7 @@ static const char *fix_node(const struct doctor *d, const char *path, int error)
 /* What keeps GPUs from being used, without those that a device cgroup takes: see below. */
 static const struct gpu *first_denied(const struct doctor *d, bool by_cgroup)
 {
-	const struct gpu_set *set = &d->host.gpus;
+	const struct gpu_set *set = &d->job.all;
 
 	for (size_t i = 0; i < set->n; i++)
 		if (set->v[i].denied && (set->v[i].denied_errno == EPERM) == by_cgroup)
@@ -112,11 +112,7 @@ static const struct gpu *first_denied(const struct doctor *d, bool by_cgroup)
 
 static size_t count_usable(const struct doctor *d)
 {
-	size_t n = 0;
-
-	for (size_t i = 0; i < d->host.gpus.n; i++)
-		n += !d->host.gpus.v[i].denied;
-	return n;
+	return allotment_usable(&d->job.all);
 }
 
 /* The node that a reason speaks of: that of the GPU, or the control node. */
@@ -151,8 +147,8 @@ static struct finding check_cgroup(struct doctor *d)
 	const struct gpu *g = first_denied(d, true);
 	size_t usable = count_usable(d), denied = 0;
 
-	for (size_t i = 0; i < d->host.gpus.n; i++)
-		denied += d->host.gpus.v[i].denied_errno == EPERM;
+	for (size_t i = 0; i < d->job.all.n; i++)
+		denied += d->job.all.v[i].denied_errno == EPERM;
 	if (!g)
 		return doctor_ok(d, "denies no GPU");
 	if (usable && d->host.job.kind != JOB_NONE)
@@ -316,4 +312,4 @@ static const struct check rows[] = {
 	{ "MIG", NEED_GPU | NEED_MODULE, check_mig },
 	{ "fabric manager", NEED_GPU | NEED_MODULE, check_fabric },
 };
-const struct check_layer doctor_layer_gpu = { "gpu", rows, ELEMENTS(rows), false };
+const struct check_layer doctor_layer_gpu = { "gpu", rows, ELEMENTS(rows), NULL };

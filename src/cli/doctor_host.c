@@ -380,4 +380,4 @@ static const struct check rows[] = {
 	{ "subordinate ids", 0, check_subids },
 	{ "libraries", 0, check_libraries },
 };
-const struct check_layer doctor_layer_host = { "host", rows, ELEMENTS(rows), false };
+const struct check_layer doctor_layer_host = { "host", rows, ELEMENTS(rows), NULL };

@@ -140,4 +140,4 @@ static const struct check rows[] = {
 	{ "CUDA", NEED_IMAGE | NEED_DRIVER, check_requirement },
 	{ "compatibility", NEED_IMAGE | NEED_DRIVER, check_compat },
 };
-const struct check_layer doctor_layer_image = { "image", rows, ELEMENTS(rows), true };
+const struct check_layer doctor_layer_image = { "image", rows, ELEMENTS(rows), doctor_with_image };

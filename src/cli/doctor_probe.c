@@ -303,6 +303,9 @@ static void make_argv(const struct doctor *d, const char *probe, struct strv *re
 
 	for (size_t i = 0; i < ELEMENTS(words); i++)
 		strv_push(d->a, ret, words[i]);
+	/* what the chosen GPUs are is seen where those of other ranks are not */
+	if (d->host.job.kind == JOB_STEP)
+		strv_push(d->a, ret, "--share=none");
 	if (d->q->store)
 		strv_push(d->a, ret, arena_printf(d->a, "--store=%s", d->q->store));
 	if (d->q->gpus)

@@ -5,17 +5,19 @@
 #ifndef GPURUN_CLI_GPUS_H
 #define GPURUN_CLI_GPUS_H
 
-#include <gpurun/gpu.h>
-
+#include "allotment.h"
 #include "answer.h"
 
 /**
  * struct gpus - the GPUs of this host
+ * @set:       host->gpus, those of the job
  * @automatic: what --gpus auto takes
  * @nvml:      NVML answered
  */
 struct gpus {
+	const struct host *host;
 	const struct gpu_set *set;
+	struct allotment job;
 	struct gpu_choices automatic;
 	bool nvml;
 };

@@ -106,6 +106,36 @@ static void add_gpu(struct jsonw *j, const struct gpus *v, const struct gpu *g)
 	jsonw_end_object(j);
 }
 
+/* Who says which GPUs are the job's; see enum gpu_allotted. */
+static const char *const deciders[] = {
+	[GPU_ALLOTTED_ALL] = "nothing",
+	[GPU_ALLOTTED_FILTER] = "device cgroup",
+	[GPU_ALLOTTED_LIST] = "CUDA_VISIBLE_DEVICES",
+	[GPU_ALLOTTED_NONE] = "no CUDA_VISIBLE_DEVICES",
+};
+
+static void add_job(struct jsonw *j, const struct gpus *v)
+{
+	const struct host_job *job = &v->host->job;
+
+	if (job->kind == JOB_NONE) {
+		jsonw_str(j, "job", NULL);
+		return;
+	}
+	jsonw_begin_object(j, "job");
+	jsonw_str(j, "launcher", job->launcher);
+	jsonw_str(j, "id", job->id);
+	jsonw_str(j, "step", job->step);
+	add_number(j, "rank", job->rank);
+	add_number(j, "local_rank", job->local_rank);
+	add_number(j, "local_size", job->local_size);
+	add_number(j, "gpus_on_node", job->node_gpus);
+	jsonw_int(j, "gpus_usable", (int64_t)allotment_usable(v->set));
+	jsonw_str(j, "decided_by", deciders[v->set->allotted]);
+	jsonw_str(j, "warning", gpu_step_warning(j->a, v->set, &v->job.visible));
+	jsonw_end_object(j);
+}
+
 void gpus_json(struct answer *w, const struct gpus *v)
 {
 	struct jsonw j = { .a = w->a };
@@ -114,6 +144,7 @@ void gpus_json(struct answer *w, const struct gpus *v)
 	jsonw_str(&j, "driver", v->set->driver_version);
 	jsonw_bool(&j, "on_bus", v->set->on_bus);
 	jsonw_bool(&j, "nvml", v->nvml);
+	add_job(&j, v);
 	jsonw_begin_array(&j, "gpus");
 	for (size_t i = 0; i < v->set->n; i++)
 		add_gpu(&j, v, &v->set->v[i]);
