@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pieces of the snapshot: jobs, account lines, cgroups of both versions. */
+/* Pieces of the snapshot: account lines, cgroups of both versions. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -10,32 +10,6 @@
 
 #include "../../src/host/look.h"
 #include "tap.h"
-
-static void test_job(void)
-{
-	static const struct {
-		const char *env[3];
-		enum job_kind want;
-		const char *what;
-	} rows[] = {
-		{ { NULL }, JOB_NONE, "no variable" },
-		{ { "SLURM_JOB_ID=", NULL }, JOB_NONE, "an empty job id" },
-		{ { "SLURM_JOB_ID=7", NULL }, JOB_BATCH, "a batch script" },
-		{ { "SLURM_JOB_ID=7", "SLURM_STEP_ID=0", NULL }, JOB_STEP, "the first step" },
-		{ { "SLURM_JOB_ID=7", "SLURM_STEP_ID=4294967290", NULL },
-		  JOB_BATCH,
-		  "the shell of salloc" },
-		{ { "SLURM_JOB_ID=7", "SLURM_STEP_ID=x", NULL }, JOB_BATCH, "no number" },
-		{ { "SLURM_STEP_ID=0", NULL }, JOB_NONE, "a step without a job" },
-	};
-
-	for (size_t i = 0; i < ELEMENTS(rows); i++) {
-		struct host h = { .environ = rows[i].env };
-
-		job_look(&h);
-		is_int(h.job.kind, rows[i].want, "job: %s", rows[i].what);
-	}
-}
 
 static void test_ids(struct arena *a)
 {
@@ -106,7 +80,6 @@ int main(void)
 {
 	_cleanup_arena_ struct arena *a = arena_new(0);
 
-	test_job();
 	test_ids(a);
 	test_cgroup(a);
 	return done_testing();
