@@ -123,11 +123,14 @@ static void put_job_variable(struct jsonw *w, const struct host *h, const char *
 {
 	const char *value = host_getenv(h, variable);
 	uint64_t n = 0;
+	bool known;
 
-	if (!number)
+	if (!number) {
 		put_text(w, key, value);
-	else
-		put_known(w, key, value && num_u64(value, INT64_MAX, &n) == 0, n);
+		return;
+	}
+	known = value && num_u64(value, INT64_MAX, &n) == 0;
+	put_known(w, key, known, n);
 }
 
 static void put_job(struct jsonw *w, const struct host *h)
