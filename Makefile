@@ -63,7 +63,7 @@ ALL_LDFLAGS = -pie $(OK_LINK) -ffile-prefix-map=$(CURDIR)=. $(FLAGS_$(VARIANT)) 
 BANNED := -include gpurun/banned.h
 
 # ---- what is built --------------------------------------------------------------------------
-MODULES := base host gpu job image store state plan profile audit run cli
+MODULES := base host gpu job image store state oci plan profile audit run cli
 SRC := $(foreach m,$(MODULES),$(sort $(wildcard src/$(m)/*.c)))
 OBJ := $(SRC:%.c=$(BUILD)/%.o)
 LIBOBJ := $(filter-out $(BUILD)/src/cli/main.o,$(OBJ))

@@ -49,13 +49,14 @@ enum {
 
 /**
  * struct op - one operation; unused members are zero
- * @attrs: MOUNT_ATTR_RDONLY|NOSUID|NODEV|NOEXEC
+ * @attrs: MOUNT_ATTR_RDONLY|NOSUID|NODEV|NOEXEC; TMPFS: also NOATIME, STRICTATIME
+ * @propagation: BIND: MS_PRIVATE, or 0: what the host mounts below src later arrives
  * @why:   who wants it: "--volume /data:/data", "gpu 0 (--gpus 0)", "base: /dev", never NULL
  */
 struct op {
 	enum op_kind kind;
 	const char *src, *dst;
-	uint64_t attrs;
+	uint64_t attrs, propagation;
 	uint64_t size; /* TMPFS: bytes */
 	dev_t rdev;    /* BIND_DEV */
 	mode_t mode;

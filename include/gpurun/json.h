@@ -69,10 +69,12 @@ struct json_at {
 	size_t index;
 };
 
+/* @unknown: collects the places of members that no table has; NULL: they are errors */
 struct json_reader {
 	struct arena *a;
 	const char *file;
 	struct err *e;
+	struct strv *unknown;
 };
 
 /* Check the value @v and put it at @to. */
@@ -90,7 +92,10 @@ struct json_member {
 /** json_read_refuse - the error "FILE: PLACE: @reason"; returns -EINVAL */
 int json_read_refuse(struct json_reader *r, const struct json_at *at, const char *reason);
 
-/** json_read_object - its members by the table of @n; unknown ones are errors */
+/** json_read_place - the text of a place, for messages */
+const char *json_read_place(struct arena *a, const struct json_at *at);
+
+/** json_read_object - its members by the table of @n */
 int json_read_object(struct json_reader *r, const struct json *v, const struct json_at *at,
 		     const struct json_member *members, size_t n, void *to);
 

@@ -42,6 +42,7 @@ struct plan_root {
 	bool fresh;
 	uint64_t size;
 	bool read_only;
+	uint64_t propagation; /* ROOT_BIND: MS_PRIVATE, or 0 */
 	const char *base;
 	const char *why;
 };
@@ -129,6 +130,7 @@ struct plan_seccomp {
 struct request;
 struct host;
 struct image;
+struct oci_bundle;
 
 /**
  * struct plan_input - all that plan_build() looks at
@@ -139,18 +141,16 @@ struct plan_input {
 	const struct request *request;
 	const struct host *host;
 	const struct image *image;
-	const struct edits *gpu;        /* of the chosen GPUs (of a step's, where the container is
-					 * shared), may be empty, not NULL */
-	const char *gpu_list;           /* CUDA_VISIBLE_DEVICES inside and its kin, or NULL: as
-					 * n_gpus says */
-	const struct edits *job;        /* of job_edits(); may be NULL */
-	const char *keep_dir;           /* of --keep, or NULL */
-	const char *scratch_dir;        /* prepared scratch directory on disk, or NULL */
-	const struct strv *top_entries; /* entries of the flattened tree's top directory, when
-					  * overlay is not to be had: "d NAME", "f NAME",
-					  * "l NAME\tTARGET" */
-	const struct strv *gpu_names;   /* for plan.gpus */
-	size_t n_gpus;                  /* to which CUDA_VISIBLE_DEVICES is renumbered */
+	const struct edits *gpu; /* of the chosen GPUs, of a step's where it shares; not NULL */
+	const char *gpu_list;    /* CUDA_VISIBLE_DEVICES inside, or NULL: as n_gpus says */
+	const struct edits *job; /* of job_edits(); may be NULL */
+	const struct oci_bundle *bundle; /* of oci-run: it says all but GPUs; or NULL */
+	const char *keep_dir;            /* of --keep, or NULL */
+	const char *scratch_dir;         /* prepared scratch directory on disk, or NULL */
+	const struct strv *top_entries;  /* of the flattened tree, when overlay is not to be had:
+					 * "d NAME", "f NAME", "l NAME\tTARGET" */
+	const struct strv *gpu_names;    /* for plan.gpus */
+	size_t n_gpus;                   /* to which CUDA_VISIBLE_DEVICES is renumbered */
 	const char *missing_word;
 	const struct plan_seccomp *seccomp;
 };
@@ -180,8 +180,7 @@ int plan_exec(struct arena *a, const struct plan_exec_input *in, const struct pl
 
 /**
  * plan_will_share - is the container one for all ranks of a step? (pure)
- * Not when started by root: without Landlock, which a shared step cannot have, nothing would keep
- * root's container from the host's gpurun binary (/proc/self/exe).
+ * Not when started by root: only Landlock keeps root's container from the host's gpurun binary.
  */
 bool plan_will_share(const struct request *req, const struct host *h);
 
@@ -191,8 +190,7 @@ int plan_build(struct arena *a, const struct plan_input *in, const struct plan *
 
 /**
  * plan_check - the invariants of a finished plan (also the fuzzers' oracle)
- * e.g.: every op has a why; no nodev on a device; nothing is bound over "/"; masks come last;
- * no capability outside the bounding set; real root has its masks.
+ * e.g.: every op has a why; masks come last; real root has its masks.
  */
 int plan_check(const struct plan *p, struct err *e);
 

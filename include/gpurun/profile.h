@@ -13,6 +13,7 @@
 #include <gpurun/arena.h>
 #include <gpurun/err.h>
 
+struct json;
 struct sock_filter;
 
 enum profile_kind {
@@ -39,6 +40,10 @@ struct profile profile_builtin(enum profile_kind k);
  */
 int profile_compile(struct arena *a, const char *json, size_t len, const char *file,
 		    struct profile *ret, struct err *e);
+
+/** profile_compile_json - the same of a document that is parsed (a part of a larger one) */
+int profile_compile_json(struct arena *a, const struct json *doc, const char *file,
+			 struct profile *ret, struct err *e);
 
 /** profile_cap - number of "CAP_CHOWN" or "chown" (any case), or -EINVAL */
 int profile_cap(const char *name);

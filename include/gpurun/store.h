@@ -67,6 +67,10 @@ int store_ensure(struct store *s, struct arena *a, const struct image_ref *ref,
 		 const struct store_ensure_options *o, struct image *ret, int *lock_fd,
 		 struct err *e);
 
+/** store_directory - the root file system at @path (absolute) as it is; no store is needed */
+int store_directory(struct arena *a, const char *path, const struct store_ensure_options *o,
+		    struct image *ret, struct err *e);
+
 /* ---- what the verbs need ---------------------------------------------------------------- */
 
 struct store_entry {

@@ -14,7 +14,7 @@
 
 /* ---- errors --------------------------------------------------------------------------------- */
 
-static const char *place_text(struct arena *a, const struct json_at *at)
+const char *json_read_place(struct arena *a, const struct json_at *at)
 {
 	const struct json_at *levels[PLACE_MAX];
 	const char *text = "";
@@ -31,7 +31,7 @@ static const char *place_text(struct arena *a, const struct json_at *at)
 
 int json_read_refuse(struct json_reader *r, const struct json_at *at, const char *reason)
 {
-	const char *place = place_text(r->a, at);
+	const char *place = json_read_place(r->a, at);
 
 	return err_set(r->e, EINVAL, "%s: %s%s%s", r->file, place, *place ? ": " : "", reason);
 }
@@ -124,6 +124,10 @@ int json_read_object(struct json_reader *r, const struct json *v, const struct j
 		const struct json_member *known = find_member(members, n, m->key);
 		int err;
 
+		if (!known && r->unknown) {
+			strv_push(r->a, r->unknown, json_read_place(r->a, &inside));
+			continue;
+		}
 		if (!known)
 			return json_read_refuse(r, &inside, "an unknown member");
 		err = m->type == JSON_NULL ? 0

@@ -199,7 +199,7 @@ static int plan_fds(struct builder *b, struct err *e)
 	return 0;
 }
 
-static int plan_terminal(struct builder *b, struct err *e)
+int plan_terminal(struct builder *b, struct err *e)
 {
 	struct plan_process *pr = &b->p->process;
 
@@ -250,7 +250,7 @@ static int plan_security(struct builder *b, struct err *e)
 	return 0;
 }
 
-static int plan_texts(struct builder *b, struct err *e)
+int plan_texts(struct builder *b, struct err *e)
 {
 	struct plan *p = b->p;
 
@@ -276,15 +276,26 @@ static int plan_texts(struct builder *b, struct err *e)
 	return 0;
 }
 
+typedef int plan_section(struct builder *b, struct err *e);
+
+static plan_section *const image_sections[] = {
+	plan_share,    plan_namespaces,  plan_identity,  plan_rootfs, plan_files, plan_base_mounts,
+	plan_devices,  plan_user_mounts, plan_masks,     plan_order,  plan_argv,  plan_workdir,
+	plan_terminal, plan_environment, plan_caps,      plan_limits, plan_fds,   plan_security,
+	plan_hidden,   plan_texts,       plan_share_key, NULL,
+};
+
+static plan_section *const bundle_sections[] = {
+	plan_share,     bundle_namespaces, bundle_identity, bundle_rootfs,      bundle_mounts,
+	plan_devices,   bundle_devices,    bundle_masks,    plan_order,         plan_argv,
+	bundle_workdir, bundle_terminal,   bundle_caps,     bundle_environment, bundle_limits,
+	plan_fds,       plan_security,     plan_hidden,     bundle_texts,       plan_share_key,
+	NULL,
+};
+
 int plan_build(struct arena *a, const struct plan_input *in, const struct plan **ret, struct err *e)
 {
-	static int (*const sections[])(struct builder *, struct err *) = {
-		plan_share,       plan_namespaces, plan_identity,    plan_rootfs,      plan_files,
-		plan_base_mounts, plan_devices,    plan_user_mounts, plan_masks,       plan_order,
-		plan_argv,        plan_workdir,    plan_terminal,    plan_environment, plan_caps,
-		plan_limits,      plan_fds,        plan_security,    plan_hidden,      plan_texts,
-		plan_share_key,
-	};
+	plan_section *const *section = in->bundle ? bundle_sections : image_sections;
 	struct builder b = {
 		.a = a,
 		.in = in,
@@ -297,8 +308,8 @@ int plan_build(struct arena *a, const struct plan_input *in, const struct plan *
 	};
 	int r = 0;
 
-	for (size_t i = 0; i < ELEMENTS(sections) && r >= 0; i++)
-		r = sections[i](&b, e);
+	for (; *section && r >= 0; section++)
+		r = (*section)(&b, e);
 	if (r >= 0)
 		r = plan_check(b.p, e);
 	if (r < 0)

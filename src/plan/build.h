@@ -15,6 +15,7 @@
 #define PLAN_ENV_MAX  8192U  /* variables, from all sources */
 #define PLAN_ARGS_MAX 65536U /* words of the command */
 #define PLAN_FD_MAX   1048576
+#define PLAN_DEV_SIZE (UINT64_C(64) << 20) /* bytes of the tmpfs on /dev */
 
 /*
  * When an operation is done.  The order is a security argument, see order.c; within a phase
@@ -84,11 +85,33 @@ int plan_user_mounts(struct builder *b, struct err *e); /* mounts_user.c */
 int plan_masks(struct builder *b, struct err *e);       /* masks.c */
 int plan_order(struct builder *b, struct err *e);       /* order.c */
 int plan_argv(struct builder *b, struct err *e);        /* argv.c */
+int plan_terminal(struct builder *b, struct err *e);    /* build.c */
 int plan_environment(struct builder *b, struct err *e); /* env.c */
 int plan_caps(struct builder *b, struct err *e);        /* caps.c */
 int plan_limits(struct builder *b, struct err *e);      /* limits.c */
 int plan_hidden(struct builder *b, struct err *e);      /* devices.c */
+int plan_texts(struct builder *b, struct err *e);       /* build.c */
 int plan_share_key(struct builder *b, struct err *e);   /* share.c */
+
+/* The same for a bundle (bundle.c, env.c). */
+int bundle_namespaces(struct builder *b, struct err *e);
+int bundle_identity(struct builder *b, struct err *e);
+int bundle_rootfs(struct builder *b, struct err *e);
+int bundle_mounts(struct builder *b, struct err *e);
+int bundle_devices(struct builder *b, struct err *e);
+int bundle_masks(struct builder *b, struct err *e);
+int bundle_workdir(struct builder *b, struct err *e);
+int bundle_terminal(struct builder *b, struct err *e);
+int bundle_environment(struct builder *b, struct err *e);
+int bundle_caps(struct builder *b, struct err *e);
+int bundle_limits(struct builder *b, struct err *e);
+int bundle_texts(struct builder *b, struct err *e);
+
+/**
+ * bundle_is_of_rank - a mount of the directory in which a launcher keeps the bundle of one rank
+ * Slurm copies config.json for each task, and mounts that directory: it is the first rank's.
+ */
+bool bundle_is_of_rank(const struct builder *b, const struct op *op);
 
 /** subids_identity - map the ranges; @ret_uids, @ret_gids: the first ids that are not (subids.c) */
 int subids_identity(struct builder *b, uint32_t *ret_uids, uint32_t *ret_gids, struct err *e);
@@ -98,6 +121,12 @@ uint64_t subids_caps(void);
 
 /** plan_op - add one operation to a phase; @op.why must be there */
 void plan_op(struct builder *b, enum plan_phase phase, struct op op);
+
+/** plan_dev_nodes - the nodes of every /dev, and its links; the tmpfs is there (mounts.c) */
+void plan_dev_nodes(struct builder *b);
+
+/** plan_base_masks - of /proc and /sys, what the request does not lift (masks.c) */
+void plan_base_masks(struct builder *b);
 
 /** plan_why - text for struct op.why */
 const char *plan_why(struct builder *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -27,10 +27,9 @@ static const struct flag_row namespace_rows[] = {
 };
 
 static const struct flag_row attr_rows[] = {
-	{ MOUNT_ATTR_RDONLY, "ro" },
-	{ MOUNT_ATTR_NOSUID, "nosuid" },
-	{ MOUNT_ATTR_NODEV, "nodev" },
-	{ MOUNT_ATTR_NOEXEC, "noexec" },
+	{ MOUNT_ATTR_RDONLY, "ro" },       { MOUNT_ATTR_NOSUID, "nosuid" },
+	{ MOUNT_ATTR_NODEV, "nodev" },     { MOUNT_ATTR_NOEXEC, "noexec" },
+	{ MOUNT_ATTR_NOATIME, "noatime" }, { MOUNT_ATTR_STRICTATIME, "strictatime" },
 };
 
 static const struct flag_row op_flag_rows[] = {
@@ -137,6 +136,8 @@ static void dump_root(struct jsonw *w, const struct plan_root *r)
 	jsonw_bool(w, "fresh", r->fresh);
 	jsonw_uint(w, "size", r->size);
 	jsonw_bool(w, "read_only", r->read_only);
+	if (r->propagation)
+		jsonw_str(w, "propagation", "private");
 	jsonw_str(w, "base", r->base);
 	jsonw_str(w, "why", r->why);
 	jsonw_end_object(w);
@@ -162,6 +163,8 @@ static void dump_op(struct jsonw *w, const struct op *op)
 	jsonw_str(w, "dst", op->dst);
 	if (op->attrs)
 		dump_flags(w, "attrs", op->attrs, attr_rows, ELEMENTS(attr_rows));
+	if (op->propagation)
+		jsonw_str(w, "propagation", "private");
 	if (op->size)
 		jsonw_uint(w, "size", op->size);
 	if (op->rdev)

@@ -10,6 +10,7 @@
  */
 #include <errno.h>
 
+#include <gpurun/oci.h>
 #include <gpurun/str.h>
 
 #include "build.h"
@@ -410,6 +411,33 @@ int plan_environment(struct builder *b, struct err *e)
 	if (pr->tty && !env_get(env, "TERM"))
 		env_put(b->a, env, "TERM=xterm");
 	pr->path = env_get(env, "PATH");
+	warn_gpu_list(b, env);
+	return 0;
+}
+
+/* process.env, and nothing else; lists of GPUs count as the GPUs inside do. */
+int bundle_environment(struct builder *b, struct err *e)
+{
+	const struct strv *given = &b->in->bundle->env;
+	struct plan_process *pr = &b->p->process;
+	struct strv *env = &pr->env;
+
+	(void)e;
+	for (size_t i = 0; i < given->n; i++) {
+		const char *entry = given->v[i];
+		size_t n = env_name_length(entry);
+
+		if (b->in->n_gpus && ENV_IN(b->a, entry, gpu_lists))
+			entry = arena_printf(b->a, "%.*s=%s", (int)n, entry,
+					     env_gpu_list(b, entry + n + 1));
+		env_put(b->a, env, entry);
+	}
+	if (b->in->gpu_list)
+		env_put(b->a, env, arena_printf(b->a, "CUDA_VISIBLE_DEVICES=%s", b->in->gpu_list));
+	env_from_gpus(b, env);
+	pr->path = env_get(env, "PATH");
+	if (!pr->path)
+		pr->path = ENV_PATH_DEFAULT;
 	warn_gpu_list(b, env);
 	return 0;
 }

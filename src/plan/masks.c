@@ -84,6 +84,16 @@ static void mask_op(struct builder *b, enum op_kind kind, const char *path, uint
 		(struct op){ .kind = kind, .dst = path, .flags = flags, .why = why });
 }
 
+void plan_base_masks(struct builder *b)
+{
+	for (size_t i = 0; i < ELEMENTS(mask_rows); i++)
+		if (b->real_root || (!b->req->nested && !mask_lifted(b->req, mask_rows[i].path)))
+			mask_op(b, mask_rows[i].kind, mask_rows[i].path, OPF_OPTIONAL,
+				"base: masks");
+	for (size_t i = 0; b->real_root && i < ELEMENTS(root_masks); i++)
+		mask_op(b, OP_MASK, root_masks[i], OPF_OPTIONAL, "base: masks");
+}
+
 int plan_masks(struct builder *b, struct err *e)
 {
 	const struct strv *mask = &b->req->mask;
@@ -95,12 +105,7 @@ int plan_masks(struct builder *b, struct err *e)
 	if (b->req->nested && b->real_root)
 		plan_note(b, "--nested, started by root: /proc and /sys stay masked, so that a "
 			     "container inside shows our processes");
-	for (size_t i = 0; i < ELEMENTS(mask_rows); i++)
-		if (b->real_root || (!b->req->nested && !mask_lifted(b->req, mask_rows[i].path)))
-			mask_op(b, mask_rows[i].kind, mask_rows[i].path, OPF_OPTIONAL,
-				"base: masks");
-	for (size_t i = 0; b->real_root && i < ELEMENTS(root_masks); i++)
-		mask_op(b, OP_MASK, root_masks[i], OPF_OPTIONAL, "base: masks");
+	plan_base_masks(b);
 	for (size_t i = 0; i < mask->n; i++) {
 		const char *why = plan_why(b, "--security-opt mask=%s", mask->v[i]);
 

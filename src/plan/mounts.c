@@ -13,7 +13,6 @@
 #define NO_SUID_DEV      (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
 #define NO_SUID_EXEC     (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC)
 #define NO_SUID_DEV_EXEC (NO_SUID_DEV | MOUNT_ATTR_NOEXEC)
-#define DEV_SIZE         (UINT64_C(64) << 20)
 
 /* Nodes of every /dev: bound from the host, for a user namespace cannot make any. */
 static const struct node_row {
@@ -87,17 +86,8 @@ static void base_pts(struct builder *b)
 		});
 }
 
-static void base_dev(struct builder *b)
+void plan_dev_nodes(struct builder *b)
 {
-	plan_op(b, PHASE_BASE,
-		(struct op){
-			.kind = OP_TMPFS,
-			.dst = "/dev",
-			.attrs = NO_SUID_EXEC,
-			.size = DEV_SIZE,
-			.mode = 0755,
-			.why = "base: /dev",
-		});
 	for (size_t i = 0; i < ELEMENTS(node_rows); i++) {
 		const struct node_row *n = &node_rows[i];
 
@@ -121,6 +111,20 @@ static void base_dev(struct builder *b)
 				.data_len = strlen(link_rows[i].target),
 				.why = "base: /dev",
 			});
+}
+
+static void base_dev(struct builder *b)
+{
+	plan_op(b, PHASE_BASE,
+		(struct op){
+			.kind = OP_TMPFS,
+			.dst = "/dev",
+			.attrs = NO_SUID_EXEC,
+			.size = PLAN_DEV_SIZE,
+			.mode = 0755,
+			.why = "base: /dev",
+		});
+	plan_dev_nodes(b);
 	base_pts(b);
 }
 

@@ -114,6 +114,7 @@ static void hash_op(uint64_t *h, const struct builder *b, const struct op *op)
 	hash_text(h, op->src);
 	hash_text(h, op->dst);
 	hash_number(h, op->attrs);
+	hash_number(h, op->propagation);
 	hash_size(h, b, op->size);
 	hash_number(h, op->rdev);
 	hash_number(h, op->mode);
@@ -138,8 +139,8 @@ static void hash_ops(uint64_t *h, const struct builder *b)
 	const struct edits *gpu = b->in->gpu;
 
 	for (size_t i = 0; i < l->n; i++)
-		if (!op_is_of(&gpu->files, &l->v[i]) && !op_is_of(&gpu->ops, &l->v[i]) &&
-		    !str_eq(l->v[i].dst, "/dev/pts"))
+		if (!bundle_is_of_rank(b, &l->v[i]) && !op_is_of(&gpu->files, &l->v[i]) &&
+		    !op_is_of(&gpu->ops, &l->v[i]) && !str_eq(l->v[i].dst, "/dev/pts"))
 			hash_op(h, b, &l->v[i]);
 }
 

@@ -258,8 +258,8 @@ static void kernel_version(unsigned int version[2])
 		version[1] = (unsigned int)strtoul(end + 1, NULL, 10);
 }
 
-int profile_compile(struct arena *a, const char *json, size_t len, const char *file,
-		    struct profile *ret, struct err *e)
+int profile_compile_json(struct arena *a, const struct json *doc, const char *file,
+			 struct profile *ret, struct err *e)
 {
 	struct compiler c __attribute__((cleanup(compiler_release))) = { .newest = -1, .e = e };
 	struct rule_host host = native;
@@ -267,7 +267,7 @@ int profile_compile(struct arena *a, const char *json, size_t len, const char *f
 	int r;
 
 	kernel_version(host.kernel);
-	r = rules_parse(a, json, len, file, &host, &rules, e);
+	r = rules_read(a, doc, file, &host, &rules, e);
 	if (r == 0)
 		r = lib_load("libseccomp.so.2", "libseccomp2", seccomp_funcs,
 			     ELEMENTS(seccomp_funcs), &api, e);
@@ -279,4 +279,13 @@ int profile_compile(struct arena *a, const char *json, size_t len, const char *f
 	for (size_t i = 0; i < rules.n && r == 0; i++)
 		r = add_rule(&c, &rules.v[i]);
 	return r < 0 ? r : compiler_finish(&c, a, ret);
+}
+
+int profile_compile(struct arena *a, const char *json, size_t len, const char *file,
+		    struct profile *ret, struct err *e)
+{
+	const struct json *doc = NULL;
+	int r = json_parse(a, json, len, file, &doc, e);
+
+	return r < 0 ? r : profile_compile_json(a, doc, file, ret, e);
 }

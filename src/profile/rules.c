@@ -12,7 +12,6 @@
 #include <ctype.h>
 #include <errno.h>
 
-#include <gpurun/json.h>
 #include <gpurun/str.h>
 
 struct parser {
@@ -343,16 +342,15 @@ static int parse_top(const struct parser *p, const struct json *doc, struct rule
 	return r < 0 ? r : parse_flags(p, doc);
 }
 
-int rules_parse(struct arena *a, const char *text, size_t len, const char *file,
-		const struct rule_host *host, struct ruleset *ret, struct err *e)
+int rules_read(struct arena *a, const struct json *doc, const char *file,
+	       const struct rule_host *host, struct ruleset *ret, struct err *e)
 {
 	struct parser p = { .a = a, .file = file, .host = host, .e = e };
-	const struct json *doc = NULL, *calls;
-	int r = json_parse(a, text, len, file, &doc, e);
+	const struct json *calls;
+	int r;
 
 	*ret = (struct ruleset){ 0 };
-	if (r == 0)
-		r = parse_top(&p, doc, ret);
+	r = parse_top(&p, doc, ret);
 	if (r < 0)
 		return r;
 	calls = json_get(doc, "syscalls");

@@ -11,6 +11,7 @@
 
 #include <gpurun/arena.h>
 #include <gpurun/err.h>
+#include <gpurun/json.h>
 
 #define RULE_ARGS_MAX  16   /* conditions of one rule */
 #define RULES_MAX      4096 /* rules of one profile */
@@ -62,11 +63,11 @@ struct rule_host {
 };
 
 /**
- * rules_parse - read docker's form (includes, excludes, archMap) or the runtime-spec's
+ * rules_read - read docker's form (includes, excludes, archMap) or the runtime-spec's
  * Rules whose conditions do not hold are left out; no capability is held.
  * Errors: -EINVAL, -ENOTSUP for what a profile can ask and this program does not do.
  */
-int rules_parse(struct arena *a, const char *text, size_t len, const char *file,
-		const struct rule_host *host, struct ruleset *ret, struct err *e);
+int rules_read(struct arena *a, const struct json *doc, const char *file,
+	       const struct rule_host *host, struct ruleset *ret, struct err *e);
 
 #endif

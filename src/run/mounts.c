@@ -38,7 +38,9 @@ static unsigned long mount_flags(uint64_t attrs)
 	return ((attrs & MOUNT_ATTR_RDONLY) ? MS_RDONLY : 0UL) |
 	       ((attrs & MOUNT_ATTR_NOSUID) ? MS_NOSUID : 0UL) |
 	       ((attrs & MOUNT_ATTR_NODEV) ? MS_NODEV : 0UL) |
-	       ((attrs & MOUNT_ATTR_NOEXEC) ? MS_NOEXEC : 0UL);
+	       ((attrs & MOUNT_ATTR_NOEXEC) ? MS_NOEXEC : 0UL) |
+	       ((attrs & MOUNT_ATTR_NOATIME) ? MS_NOATIME : 0UL) |
+	       ((attrs & MOUNT_ATTR_STRICTATIME) ? MS_STRICTATIME : 0UL);
 }
 
 /*
@@ -124,11 +126,12 @@ static int target_open(struct child *c, const struct op *op, bool directory, str
 
 int op_attach(struct child *c, const struct op *op, int tree, bool directory, struct err *e)
 {
-	const struct sys_mount_attr attr = { .attr_set = op->attrs };
+	const struct sys_mount_attr attr = { .attr_set = op->attrs,
+					     .propagation = op->propagation };
 	_cleanup_fd_ int target = -1;
 	int r;
 
-	if (op->attrs) {
+	if (op->attrs || op->propagation) {
 		r = sys_mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr);
 		if (r < 0)
 			return op_error(op, -r, e);

@@ -149,18 +149,19 @@ static int overlay_mount(struct child *c, const char *target, struct err *e)
 	return 0;
 }
 
+/* With what is mounted below it: in a user namespace the kernel does not let us leave that out. */
 static int bind_mount(struct child *c, struct err *e)
 {
-	static const struct sys_mount_attr attr = { .attr_set =
-							    MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV };
+	const struct sys_mount_attr attr = { .attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV,
+					     .propagation = c->plan->container.root.propagation };
 	const char *src = c->plan->container.root.lowers.v[0];
 	_cleanup_fd_ int tree = -1;
 	int r;
 
-	tree = sys_open_tree(AT_FDCWD, src, OPEN_TREE_CLONE | O_CLOEXEC);
+	tree = sys_open_tree(AT_FDCWD, src, OPEN_TREE_CLONE | O_CLOEXEC | AT_RECURSIVE);
 	if (tree < 0)
 		return err_sys(e, -tree, "root %s", src);
-	r = sys_mount_setattr(tree, "", AT_EMPTY_PATH, &attr);
+	r = sys_mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr);
 	if (r == 0)
 		r = sys_move_mount(tree, "", c->base, "root", MOVE_MOUNT_F_EMPTY_PATH);
 	return r < 0 ? err_sys(e, -r, "root %s", src) : 0;

@@ -259,6 +259,21 @@ static int root_directory(struct want *w, const struct source *src, struct err *
 	return 0;
 }
 
+int store_directory(struct arena *a, const char *path, const struct store_ensure_options *o,
+		    struct image *ret, struct err *e)
+{
+	const struct image_ref ref = { .transport = IMAGE_DIR, .path = path, .text = path };
+	struct want w = { .a = a, .ref = &ref, .o = o, .image = ret, .lock = -1 };
+	struct source src;
+	int r = source_look(a, &ref, &src, e);
+
+	if (r < 0)
+		return r;
+	if (src.kind == SOURCE_NONE)
+		return err_sys(e, ENOENT, "%s", path);
+	return root_directory(&w, &src, e);
+}
+
 static int ensure(struct want *w, struct err *e)
 {
 	struct source src;

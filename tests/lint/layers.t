@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lint.bash"
 
 base="arena banned dirents elf err fd json lib str sys"
-types="allot audit driver edits gpu host image job plan profile request"
+types="allot audit driver edits gpu host image job oci plan profile request"
 declare -A may=(
 	[base]="$base log"
 	[host]="$base $types"
@@ -14,6 +14,7 @@ declare -A may=(
 	[audit]="$base $types"
 	[store]="$base log $types store"
 	[state]="$base state"
+	[oci]="$base $types"
 	[profile]="$base profile"
 	[plan]="$base $types"
 	[run]="$base plan edits run"
@@ -24,7 +25,7 @@ declare -A contract=(
 	[arena]="" [err]="" [fd]="arena" [json]="arena err" [lib]="err" [log]="err" [str]="arena"
 	[sys]="" [banned]="" [elf]="arena" [edits]="arena" [gpu]="arena err" [driver]="edits gpu" [host]="arena err gpu"
 	[image]="arena err" [profile]="arena err" [request]="arena gpu" [plan]="arena edits err"
-	[dirents]="" [run]="err plan sys" [state]="arena err sys" [store]="arena err image"
+	[oci]="arena edits err" [dirents]="" [run]="err plan sys" [state]="arena err sys" [store]="arena err image"
 	[allot]="arena err gpu" [job]="arena edits err host" [audit]="arena err gpu host image plan sys"
 )
 
