@@ -40,13 +40,22 @@ struct state {
 				    * and launcher 0; else "" */
 	const char *image_id;      /* of the image, or "" */
 	size_t n_ranks;            /* live ones of a step */
-	const char *key;           /* of a step: its file's name; only from state_list, state_find */
+	const char *dir, *key;     /* where the record is; of a step its file's name, else "" (only
+				    * from state_list, state_find) */
 	const char *plan;          /* JSON text, only from state_find */
 };
 
 /** state_dir - find or make it (0700, ours, no link) and its mnt/; the path in the arena */
 int state_dir(struct arena *a, const char *xdg_runtime_dir, uid_t uid, const char **ret,
 	      struct err *e);
+
+/**
+ * state_dirs - state_dir(), and the others that may hold records of the same user: a job does not
+ * have the runtime directory of a login session, and a session may look for a job's containers.
+ * A runtime directory that is not the session's own (/run/user/UID) stands alone.
+ */
+int state_dirs(struct arena *a, const char *xdg_runtime_dir, uid_t uid, struct strv *ret,
+	       struct err *e);
 
 /** state_dir_name - where state_dir() tries first, nothing is made or checked (--dry-run) */
 const char *state_dir_name(struct arena *a, const char *xdg_runtime_dir, uid_t uid);
@@ -60,14 +69,15 @@ int state_publish(int fd, const struct state *st, const char *plan_json);
 /** state_end - remove the record and release it */
 void state_end(const char *dir, const struct state *st, int fd);
 
-/** state_list - the living ones, oldest first */
-int state_list(struct arena *a, const char *dir, struct state **ret, size_t *ret_n, struct err *e);
+/** state_list - the living ones in these directories, oldest first */
+int state_list(struct arena *a, const struct strv *dirs, struct state **ret, size_t *ret_n,
+	       struct err *e);
 
 /**
  * state_find - one living container by id, unique id prefix, name, or step ("123.0")
  * Errors: ERR_TOPIC_NOT_FOUND; several are called that (their ids are in the message).
  */
-int state_find(struct arena *a, const char *dir, const char *what, struct state *ret,
+int state_find(struct arena *a, const struct strv *dirs, const char *what, struct state *ret,
 	       struct err *e);
 
 /* ---- the container of a step -------------------------------------------------------------- */
@@ -99,7 +109,7 @@ int state_step_publish(const char *dir, const char *key, const struct state *st,
  * has done so nobody can enter through it.
  */
 #define STATE_STARTING_MS 2000
-int state_step_peers(struct arena *a, const char *dir, const struct state *st,
-		     struct sys_peer **ret, size_t *ret_n, struct err *e);
+int state_step_peers(struct arena *a, const struct state *st, struct sys_peer **ret, size_t *ret_n,
+		     struct err *e);
 
 #endif

@@ -82,6 +82,9 @@ int place_store_open(const struct cmd_in *in, struct store **ret, struct err *e)
 /** place_state - the directory of the records of running containers */
 int place_state(struct arena *a, const char **ret, struct err *e);
 
+/** place_states - the same, and the others in which there may be some: see state_dirs() */
+int place_states(struct arena *a, struct strv *ret, struct err *e);
+
 /**
  * place_driver - the driver's files below @dir (--driver-root), or below @root when that is NULL
  * @module, @caps: as for gpu_driver_look()

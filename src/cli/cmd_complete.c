@@ -77,13 +77,15 @@ static void complete_images(struct completion *c)
 
 static void complete_containers(struct completion *c)
 {
-	const char *dir = NULL;
+	struct strv dirs = { 0 };
 	struct state *v = NULL;
 	size_t n = 0;
 
-	if (place_state(c->w.a, &dir, NULL) < 0 || state_list(c->w.a, dir, &v, &n, NULL) < 0)
+	if (place_states(c->w.a, &dirs, NULL) < 0 || state_list(c->w.a, &dirs, &v, &n, NULL) < 0)
 		return;
 	for (size_t i = 0; i < n; i++) {
+		if (v[i].step[0])
+			candidate(c, v[i].step, v[i].command);
 		if (v[i].name[0])
 			candidate(c, v[i].name, v[i].command);
 		candidate(c, v[i].id, v[i].command);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cmd_exec.c - "gpurun exec CONTAINER COMMAND...": one more process in a running container.
+ * cmd_exec.c - "gpurun exec CONTAINER COMMAND...": one more process in a running container, which
+ * may be that of a step ("JOB.STEP").
  *
  * What the container decided stays as its record says it: ids, capabilities, seccomp, Landlock
  * and environment.  Only the process half of a plan is made, and only that is performed.
@@ -109,6 +110,41 @@ static int gather(struct exec_parts *x, struct err *e)
 	return 0;
 }
 
+/* Does the rank let us look into it, and is it still in the container? */
+static bool can_enter(const struct sys_peer *rank)
+{
+	struct sys_peer now = { .pid = 0 };
+
+	return run_peer(rank->pid, &now) >= 0 && now.start == rank->start &&
+	       now.user_ns == rank->user_ns && now.mnt_ns == rank->mnt_ns;
+}
+
+/* Through any of the ranks: each of them may end at any moment, or have closed itself to others. */
+static int enter_step(const struct exec_parts *x, const struct plan *p, int *ret_status,
+		      struct err *e)
+{
+	struct sys_peer *ranks = NULL;
+	size_t n = 0;
+	int r = state_step_peers(x->in->a, &x->state, &ranks, &n, e);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n; i++) {
+		struct err here = { 0 };
+
+		if (!can_enter(&ranks[i]))
+			continue;
+		r = run_exec(p, ranks[i].pid, ranks[i].start, ret_status, &here);
+		if (r == -ESRCH)
+			continue;
+		*e = here;
+		return r;
+	}
+	err_set(e, EPERM, "%s: none of its %zu processes can be entered through", x->state.id, n);
+	err_hint(e, "they have ended, or made themselves undumpable (prctl(2), PR_SET_DUMPABLE)");
+	return -EPERM;
+}
+
 static int run(const struct cmd_in *in, int *ret_status, struct err *e)
 {
 	_cleanup_arena_ struct arena *a = arena_new(0);
@@ -123,6 +159,8 @@ static int run(const struct cmd_in *in, int *ret_status, struct err *e)
 	r = arena_seal(a);
 	if (r < 0)
 		return err_sys(e, -r, "the plan cannot be sealed");
+	if (x.state.step[0])
+		return enter_step(&x, p, ret_status, e);
 	return run_exec(p, x.state.payload, x.state.payload_start, ret_status, e);
 }
 

@@ -51,8 +51,12 @@ static void print_container(struct answer *w, const struct state *st, const stru
 	line(w, "name", st->name);
 	line(w, "image", st->image);
 	line(w, "command", st->command);
+	line(w, "step", st->step);
+	if (st->step[0])
+		line(w, "ranks", arena_printf(w->a, "%zu", st->n_ranks));
 	line(w, "pid", arena_printf(w->a, "%d", st->payload));
-	line(w, "launcher", arena_printf(w->a, "%d", st->launcher));
+	if (st->launcher)
+		line(w, "launcher", arena_printf(w->a, "%d", st->launcher));
 	line(w, "age", answer_age(w->a, st->created));
 	line(w, "cwd", json_str(process, "cwd"));
 	line(w, "seccomp", json_str(process, "seccomp"));
@@ -68,13 +72,7 @@ static void json_container(struct answer *w, const struct state *st)
 	size_t n;
 
 	jsonw_begin_object(&j, NULL);
-	jsonw_str(&j, "id", st->id);
-	jsonw_str(&j, "name", st->name);
-	jsonw_str(&j, "image", st->image);
-	jsonw_str(&j, "command", st->command);
-	jsonw_int(&j, "launcher", st->launcher);
-	jsonw_int(&j, "payload", st->payload);
-	jsonw_int(&j, "created", st->created);
+	record_members(&j, st);
 	jsonw_end_object(&j);
 	head = jsonw_text(&j, &n);
 	/* the plan is JSON already: it takes the place of the closing brace */

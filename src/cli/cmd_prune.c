@@ -8,15 +8,15 @@
 #include "answer.h"
 #include "cmd.h"
 
-/* Listing the records removes those of dead launchers. */
+/* Listing the records removes those of dead launchers and of steps that have ended. */
 static int prune_state(const struct cmd_in *in, struct err *e)
 {
-	const char *dir = NULL;
+	struct strv dirs = { 0 };
 	struct state *v = NULL;
 	size_t n = 0;
-	int r = place_state(in->a, &dir, e);
+	int r = place_states(in->a, &dirs, e);
 
-	return r < 0 ? r : state_list(in->a, dir, &v, &n, e);
+	return r < 0 ? r : state_list(in->a, &dirs, &v, &n, e);
 }
 
 static int run(const struct cmd_in *in, int *ret_status, struct err *e)

@@ -7,6 +7,7 @@
 
 #include "answer.h"
 #include "cmd.h"
+#include "record.h"
 
 #define COMMAND_SHOWN 48
 
@@ -23,9 +24,16 @@ static const char *shorten(struct arena *a, const char *s)
 	return arena_printf(a, "%.*s...", (int)n, s);
 }
 
+/* How many commands of a step run in it; in others there is one, and what it starts. */
+static const char *ranks(struct arena *a, const struct state *st)
+{
+	return st->step[0] ? arena_printf(a, "%zu", st->n_ranks) : "-";
+}
+
 static void print_table(struct answer *w, const struct state *v, size_t n)
 {
-	static const char *const head[] = { "ID", "NAME", "PID", "AGE", "IMAGE", "COMMAND" };
+	static const char *const head[] = { "ID",  "NAME", "STEP",  "RANKS",
+					    "PID", "AGE",  "IMAGE", "COMMAND" };
 	struct strv cells = { 0 };
 
 	for (size_t i = 0; i < ELEMENTS(head); i++)
@@ -33,6 +41,8 @@ static void print_table(struct answer *w, const struct state *v, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		strv_push(w->a, &cells, v[i].id);
 		strv_push(w->a, &cells, v[i].name[0] ? v[i].name : "-");
+		strv_push(w->a, &cells, v[i].step[0] ? v[i].step : "-");
+		strv_push(w->a, &cells, ranks(w->a, &v[i]));
 		strv_push(w->a, &cells, arena_printf(w->a, "%d", v[i].payload));
 		strv_push(w->a, &cells, answer_age(w->a, v[i].created));
 		strv_push(w->a, &cells, v[i].image);
@@ -48,13 +58,7 @@ static void print_json(struct answer *w, const struct state *v, size_t n)
 	jsonw_begin_array(&j, NULL);
 	for (size_t i = 0; i < n; i++) {
 		jsonw_begin_object(&j, NULL);
-		jsonw_str(&j, "id", v[i].id);
-		jsonw_str(&j, "name", v[i].name);
-		jsonw_str(&j, "image", v[i].image);
-		jsonw_str(&j, "command", v[i].command);
-		jsonw_int(&j, "launcher", v[i].launcher);
-		jsonw_int(&j, "payload", v[i].payload);
-		jsonw_int(&j, "created", v[i].created);
+		record_members(&j, &v[i]);
 		jsonw_end_object(&j);
 	}
 	jsonw_end_array(&j);
@@ -64,14 +68,14 @@ static void print_json(struct answer *w, const struct state *v, size_t n)
 static int run(const struct cmd_in *in, int *ret_status, struct err *e)
 {
 	struct answer w = { .a = in->a };
-	const char *dir = NULL;
+	struct strv dirs = { 0 };
 	struct state *v = NULL;
 	size_t n = 0;
-	int r = place_state(in->a, &dir, e);
+	int r = place_states(in->a, &dirs, e);
 
 	(void)ret_status;
 	if (r >= 0)
-		r = state_list(in->a, dir, &v, &n, e);
+		r = state_list(in->a, &dirs, &v, &n, e);
 	if (r < 0)
 		return r;
 	if (in->ask->json)

@@ -21,16 +21,22 @@
 
 /* ---- the host --------------------------------------------------------------------------- */
 
-/* A name that two containers carry would be of no use to exec and kill. */
+/*
+ * A name that two containers carry would be of no use to exec and kill.  The ranks of a step all
+ * come with the same one.
+ */
 static int check_name(const struct launch *l, struct err *e)
 {
-	const char *name = l->q->name;
+	const char *name = l->q->name, *step = l->host.job.step;
+	struct strv dirs = { 0 };
 	struct state *v = NULL;
 	size_t n = 0;
-	int r = name ? state_list(l->a, l->host.state_dir, &v, &n, e) : 0;
+	int r = name ? place_states(l->a, &dirs, e) : 0;
 
+	if (r >= 0 && name)
+		r = state_list(l->a, &dirs, &v, &n, e);
 	for (size_t i = 0; r >= 0 && i < n; i++) {
-		if (!str_eq(v[i].name, name))
+		if (!str_eq(v[i].name, name) || (step && str_eq(v[i].step, step)))
 			continue;
 		err_set(e, EEXIST, "--name %s: a container of that name runs already", name);
 		err_hint(e, "gpurun kill %s", name);

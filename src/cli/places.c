@@ -42,6 +42,11 @@ int place_state(struct arena *a, const char **ret, struct err *e)
 	return state_dir(a, getenv("XDG_RUNTIME_DIR"), geteuid(), ret, e);
 }
 
+int place_states(struct arena *a, struct strv *ret, struct err *e)
+{
+	return state_dirs(a, getenv("XDG_RUNTIME_DIR"), geteuid(), ret, e);
+}
+
 int place_host(struct arena *a, struct host *ret, struct err *e)
 {
 	_cleanup_fd_ int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);

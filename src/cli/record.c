@@ -13,14 +13,27 @@
 int record_find(struct arena *a, const char *what, struct state *ret, const struct json **ret_plan,
 		struct err *e)
 {
-	const char *dir = NULL;
-	int r = place_state(a, &dir, e);
+	struct strv dirs = { 0 };
+	int r = place_states(a, &dirs, e);
 
 	if (r >= 0)
-		r = state_find(a, dir, what, ret, e);
+		r = state_find(a, &dirs, what, ret, e);
 	if (r < 0)
 		return r;
 	return json_parse(a, ret->plan, strlen(ret->plan), "record of the container", ret_plan, e);
+}
+
+void record_members(struct jsonw *w, const struct state *st)
+{
+	jsonw_str(w, "id", st->id);
+	jsonw_str(w, "name", st->name);
+	jsonw_str(w, "step", st->step);
+	jsonw_uint(w, "ranks", st->n_ranks);
+	jsonw_str(w, "image", st->image);
+	jsonw_str(w, "command", st->command);
+	jsonw_int(w, "launcher", st->launcher);
+	jsonw_int(w, "payload", st->payload);
+	jsonw_int(w, "created", st->created);
 }
 
 int64_t record_uid(const struct json *plan)

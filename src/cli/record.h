@@ -13,6 +13,9 @@
 int record_find(struct arena *a, const char *what, struct state *ret, const struct json **ret_plan,
 		struct err *e);
 
+/** record_members - what ps and inspect tell of a container in JSON, into an open object */
+void record_members(struct jsonw *w, const struct state *st);
+
 /** record_uid - the id that the container's one mapped id has inside */
 int64_t record_uid(const struct json *plan);
 

@@ -91,32 +91,44 @@ static int by_age(const void *x, const void *y)
 	return strcmp(a->id, b->id);
 }
 
-int state_list(struct arena *a, const char *dir, struct state **ret, size_t *ret_n, struct err *e)
+static int list_dir(struct arena *a, const char *dir, struct state_vec *ret)
 {
 	_cleanup_fd_ int dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	size_t before = ret->n;
 	struct strv names = { 0 };
-	struct state *v = NULL;
-	size_t n = 0, cap = 0;
 	int r;
 
 	if (dirfd < 0)
-		return err_sys(e, errno, "%s", dir);
+		return -errno;
 	r = names_read(a, dirfd, &names);
-	if (r < 0)
-		return err_sys(e, -r, "%s", dir);
-	for (size_t i = 0; i < names.n; i++) {
+	for (size_t i = 0; r >= 0 && i < names.n; i++) {
 		struct state st = { 0 };
 
 		if (read_living(a, dirfd, names.v[i], &st) >= 0)
-			VEC_PUSH(a, v, n, cap, st);
+			VEC_PUSH(a, ret->v, ret->n, ret->cap, st);
 	}
-	r = state_step_list(a, dirfd, &v, &n, &cap);
-	if (r < 0)
-		return err_sys(e, -r, "%s", dir);
-	if (n)
-		qsort(v, n, sizeof(*v), by_age);
-	*ret = v;
-	*ret_n = n;
+	if (r >= 0)
+		r = state_step_list(a, dirfd, ret);
+	for (size_t i = before; i < ret->n; i++)
+		ret->v[i].dir = dir;
+	return r;
+}
+
+int state_list(struct arena *a, const struct strv *dirs, struct state **ret, size_t *ret_n,
+	       struct err *e)
+{
+	struct state_vec all = { 0 };
+
+	for (size_t i = 0; i < dirs->n; i++) {
+		int r = list_dir(a, dirs->v[i], &all);
+
+		if (r < 0)
+			return err_sys(e, -r, "%s", dirs->v[i]);
+	}
+	if (all.n)
+		qsort(all.v, all.n, sizeof(*all.v), by_age);
+	*ret = all.v;
+	*ret_n = all.n;
 	return 0;
 }
 
@@ -151,14 +163,15 @@ static int say_nobody(const char *what, struct err *e)
 	return -ENOENT;
 }
 
-int state_find(struct arena *a, const char *dir, const char *what, struct state *ret, struct err *e)
+int state_find(struct arena *a, const struct strv *dirs, const char *what, struct state *ret,
+	       struct err *e)
 {
 	const struct state *found = NULL;
 	struct strv ids = { 0 };
 	struct state *v = NULL;
 	int best = 1;
 	size_t n = 0;
-	int r = state_list(a, dir, &v, &n, e);
+	int r = state_list(a, dirs, &v, &n, e);
 
 	if (r < 0)
 		return r;

@@ -113,6 +113,34 @@ int state_dir(struct arena *a, const char *xdg_runtime_dir, uid_t uid, const cha
 	return first.code ? -first.code : -EIO;
 }
 
+/* Is that a directory of ours, private, and not in the list yet? */
+static bool dir_is_another(const char *path, uid_t uid, const struct strv *have)
+{
+	_cleanup_fd_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	return fd >= 0 && dir_check_private(fd, path, uid, NULL) == 0 && !strv_has(have, path);
+}
+
+int state_dirs(struct arena *a, const char *xdg_runtime_dir, uid_t uid, struct strv *ret,
+	       struct err *e)
+{
+	const char *session = arena_printf(a, "/run/user/%u", uid), *first = NULL;
+	struct strv places = { 0 };
+	int r = state_dir(a, xdg_runtime_dir, uid, &first, e);
+
+	if (r < 0)
+		return r;
+	strv_push(a, ret, first);
+	if (runtime_dir_is_ours(xdg_runtime_dir, uid) &&
+	    !str_eq(path_clean(a, xdg_runtime_dir), session))
+		return 0;
+	dir_candidates(a, session, uid, &places);
+	for (size_t i = 0; i < places.n; i++)
+		if (dir_is_another(places.v[i], uid, ret))
+			strv_push(a, ret, places.v[i]);
+	return 0;
+}
+
 bool state_id_valid(const char *name)
 {
 	return strlen(name) == STATE_ID_LEN && num_is_hex(name, STATE_ID_LEN);

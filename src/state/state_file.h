@@ -22,8 +22,13 @@ const char *state_format(struct arena *a, const struct state *st, const char *pl
 /** state_parse - the opposite; @text is cut up by it; -errno for what is no record */
 int state_parse(struct arena *a, char *text, struct state *ret);
 
+struct state_vec {
+	struct state *v;
+	size_t n, cap;
+};
+
 /** state_step_list - add the living containers of steps below the state directory @dirfd */
-int state_step_list(struct arena *a, int dirfd, struct state **v, size_t *n, size_t *cap);
+int state_step_list(struct arena *a, int dirfd, struct state_vec *ret);
 
 /** state_sweep - remove the files of dead launchers */
 void state_sweep(struct arena *a, int dirfd);

@@ -232,10 +232,10 @@ static void wait_started(int fd)
 	}
 }
 
-int state_step_peers(struct arena *a, const char *dir, const struct state *st,
-		     struct sys_peer **ret, size_t *ret_n, struct err *e)
+int state_step_peers(struct arena *a, const struct state *st, struct sys_peer **ret, size_t *ret_n,
+		     struct err *e)
 {
-	const char *path = arena_printf(a, "%s/" STEPS_DIR "/%s", dir, st->key);
+	const char *path = arena_printf(a, "%s/" STEPS_DIR "/%s", st->dir, st->key);
 	_cleanup_fd_ int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	int r;
 
@@ -330,7 +330,7 @@ static int read_step(struct arena *a, int steps, const char *key, struct state *
 	return 0;
 }
 
-int state_step_list(struct arena *a, int dirfd, struct state **v, size_t *n, size_t *cap)
+int state_step_list(struct arena *a, int dirfd, struct state_vec *ret)
 {
 	_cleanup_fd_ int steps = steps_open(dirfd, STEPS_DIR);
 	struct strv keys = { 0 };
@@ -344,7 +344,7 @@ int state_step_list(struct arena *a, int dirfd, struct state **v, size_t *n, siz
 		int one = read_step(a, steps, keys.v[i], &st);
 
 		if (one >= 0)
-			VEC_PUSH(a, *v, *n, *cap, st);
+			VEC_PUSH(a, ret->v, ret->n, ret->cap, st);
 		else if (one == -ESRCH || one == -ENOENT)
 			sweep_one(steps, keys.v[i]);
 	}

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <gpurun/state.h>
+#include <gpurun/str.h>
 
 #include "tap.h"
 
@@ -18,6 +19,7 @@
 static struct arena *arena;
 static struct err err;
 static const char *dir;
+static struct strv dirs;
 
 static struct state begin(const char *name, int *fd)
 {
@@ -39,7 +41,7 @@ static size_t count(void)
 	struct state *v = NULL;
 	size_t n = 99;
 
-	return state_list(arena, dir, &v, &n, NULL) < 0 ? 99 : n;
+	return state_list(arena, &dirs, &v, &n, NULL) < 0 ? 99 : n;
 }
 
 static void test_life(void)
@@ -53,7 +55,7 @@ static void test_life(void)
 	is_int((int)count(), 0, "reserved, but not published: not listed");
 	is_int(state_publish(fd, &st, PLAN), 0, "publish");
 	is_int((int)count(), 1, "now it is");
-	is_int(state_find(arena, dir, "one", &found, &err), 0, "found by name");
+	is_int(state_find(arena, &dirs, "one", &found, &err), 0, "found by name");
 	is_str(found.id, st.id, "the id");
 	is_str(found.image, st.image, "the image, a quote in it");
 	is_str(found.command, st.command, "the command, a newline in it");
@@ -61,16 +63,17 @@ static void test_life(void)
 	   "pids and start time");
 	ok(found.created > 1500000000, "the time");
 	is_str(found.plan, PLAN, "the plan, byte by byte");
-	is_int(state_find(arena, dir, st.id, &found, &err), 0, "found by id");
+	is_int(state_find(arena, &dirs, st.id, &found, &err), 0, "found by id");
 	st.id[5] = '\0';
-	is_int(state_find(arena, dir, st.id, &found, &err), 0, "found by the beginning of the id");
+	is_int(state_find(arena, &dirs, st.id, &found, &err), 0,
+	       "found by the beginning of the id");
 	state_end(dir, &found, fd);
 	is_int((int)count(), 0, "gone");
 	memset(&err, 0, sizeof(err));
-	is_int(state_find(arena, dir, "one", &found, &err), -ENOENT, "not found any more");
+	is_int(state_find(arena, &dirs, "one", &found, &err), -ENOENT, "not found any more");
 	is_int((int)err.topic, ERR_TOPIC_NOT_FOUND, "the topic");
 	ok(err.msg[0] && err.hint[0], "message and hint: %s", err.msg);
-	is_int(state_find(arena, dir, "", &found, &err), -ENOENT, "nothing is found by no name");
+	is_int(state_find(arena, &dirs, "", &found, &err), -ENOENT, "nothing is found by no name");
 }
 
 static void test_two(void)
@@ -84,14 +87,14 @@ static void test_two(void)
 	ok(strcmp(a.id, b.id) != 0, "two ids");
 	b.created = a.created - 5;
 	ok(state_publish(fa, &a, PLAN) == 0 && state_publish(fb, &b, NULL) == 0, "two records");
-	ok(state_list(arena, dir, &v, &n, NULL) == 0 && n == 2, "both are listed");
+	ok(state_list(arena, &dirs, &v, &n, NULL) == 0 && n == 2, "both are listed");
 	ok(n == 2 && strcmp(v[0].id, b.id) == 0, "the oldest first");
 	memset(&err, 0, sizeof(err));
-	is_int(state_find(arena, dir, "same", &found, &err), -ENOTUNIQ, "a name that two carry");
+	is_int(state_find(arena, &dirs, "same", &found, &err), -ENOTUNIQ, "a name that two carry");
 	ok(strstr(err.msg, "2 running") != NULL, "its message: %s", err.msg);
-	is_int(state_find(arena, dir, b.id, &found, &err), 0, "the id is exact");
+	is_int(state_find(arena, &dirs, b.id, &found, &err), 0, "the id is exact");
 	state_end(dir, &a, fa);
-	is_int(state_find(arena, dir, "same", &found, &err), 0, "one is left");
+	is_int(state_find(arena, &dirs, "same", &found, &err), 0, "one is left");
 	is_str(found.plan, "null", "a record without a plan");
 	state_end(dir, &b, fb);
 }
@@ -167,7 +170,7 @@ static void test_crowd(void)
 
 			if (state_begin(a, dir, &st, &fd, NULL) < 0 ||
 			    state_publish(fd, &st, NULL) < 0 ||
-			    state_find(a, dir, st.id, &found, NULL) < 0)
+			    state_find(a, &dirs, st.id, &found, NULL) < 0)
 				_exit(1);
 			state_end(dir, &st, fd);
 		}
@@ -186,6 +189,7 @@ static void test_directory(const char *base)
 	const char *got = NULL;
 	struct stat st;
 	bool was_there = stat(fallback, &st) == 0;
+	struct strv all = { 0 }, jobs = { 0 };
 
 	is_str(state_dir_name(arena, base, getuid()), dir, "its name, without making it");
 	is_int(state_dir(arena, base, getuid(), &got, &err), 0, "made: %s", err.msg);
@@ -194,10 +198,17 @@ static void test_directory(const char *base)
 	ok(stat(arena_printf(arena, "%s/mnt", dir), &st) == 0 && (st.st_mode & 07777) == 0700,
 	   "mnt/ too");
 	is_int(state_dir(arena, base, getuid(), &got, &err), 0, "a second time");
+	ok(state_dirs(arena, base, getuid(), &all, &err) == 0 && all.n == 1 &&
+		   strcmp(all.v[0], dir) == 0,
+	   "a runtime directory that was named is the only one");
 	ok(strcmp(state_dir_name(arena, "rel", getuid()), "rel/gpurun") != 0,
 	   "a relative runtime directory is not used");
 	ok(strncmp(state_dir_name(arena, base, getuid() + 1), base, strlen(base)) != 0,
 	   "nor another user's");
+
+	ok(state_dirs(arena, NULL, getuid(), &jobs, &err) == 0 && jobs.n >= 1 &&
+		   strcmp(jobs.v[0], fallback) == 0 && !strv_has(&jobs, dir),
+	   "without one a job's is the first");
 
 	chmod(dir, 0755);
 	is_int(state_dir(arena, base, getuid(), &got, &err), 0, "others can look in: %s", err.msg);
@@ -228,6 +239,7 @@ int main(void)
 		return done_testing();
 	}
 	dir = arena_printf(arena, "%s/gpurun", base);
+	strv_push(arena, &dirs, dir);
 	test_directory(base);
 	test_life();
 	test_two();

@@ -27,6 +27,7 @@
 static struct arena *arena;
 static struct err err;
 static const char *dir;
+static struct strv dirs;
 
 /* ---- processes that can be ranks ----------------------------------------------------------- */
 
@@ -82,14 +83,14 @@ static size_t n_listed(void)
 	struct state *v = NULL;
 	size_t n = 99;
 
-	return state_list(arena, dir, &v, &n, &err) < 0 ? 99 : n;
+	return state_list(arena, &dirs, &v, &n, &err) < 0 ? 99 : n;
 }
 
 static int find(const char *what, struct state *ret)
 {
 	memset(&err, 0, sizeof(err));
 	memset(ret, 0, sizeof(*ret));
-	return state_find(arena, dir, what, ret, &err);
+	return state_find(arena, &dirs, what, ret, &err);
 }
 
 static int publish(const char *key, const char *name)
@@ -227,7 +228,7 @@ static void test_find(void)
 	end(&a);
 	ok(find("7.0", &st) == 0 && st.n_ranks == 1 && st.payload == b.pid,
 	   "who made it has ended: the other one stands for it");
-	ok(state_step_peers(arena, dir, &st, &v, &n, &err) == 0 && n == 1 && v[0].pid == b.pid,
+	ok(state_step_peers(arena, &st, &v, &n, &err) == 0 && n == 1 && v[0].pid == b.pid,
 	   "its ranks: %s", err.msg);
 
 	container(TWIN, &c, "two");
@@ -239,7 +240,7 @@ static void test_find(void)
 	ok(find("7.0", &st) == 0 && str_eq(st.id, TWIN_ID), "the other has ended");
 	end(&c);
 	memset(&err, 0, sizeof(err));
-	is_int(state_step_peers(arena, dir, &st, &v, &n, &err), -ESRCH, "nobody is left");
+	is_int(state_step_peers(arena, &st, &v, &n, &err), -ESRCH, "nobody is left");
 	ok(err.msg[0], "the message: %s", err.msg);
 	is_int(find("7.0", &st), -ENOENT, "both have ended");
 	ok(!is_there(KEY) && !is_there(KEY ".json") && !is_there(TWIN) && !is_there(TWIN ".json"),
@@ -328,7 +329,7 @@ static void test_starting(void)
 		for (;;)
 			pause();
 	}
-	ok(read(go[0], &status, 1) == 1 && state_step_peers(arena, dir, &st, &v, &n, &err) == 0 &&
+	ok(read(go[0], &status, 1) == 1 && state_step_peers(arena, &st, &v, &n, &err) == 0 &&
 		   n == 2,
 	   "who is entering is waited for, and counted");
 	kill(pid, SIGKILL);
@@ -370,7 +371,7 @@ static void test_crowd(void)
 			struct state *v = NULL;
 			size_t n = 0;
 
-			(void)state_list(a, dir, &v, &n, NULL);
+			(void)state_list(a, &dirs, &v, &n, NULL);
 		}
 	for (int round = 0; round < ROUNDS; round++) {
 		int made[2], stay[2];
@@ -412,6 +413,7 @@ int main(void)
 		ok(false, "a directory for the test: %s", err.msg);
 		return done_testing();
 	}
+	strv_push(arena, &dirs, dir);
 	is_int((int)n_listed(), 0, "nothing at first, not even the directory");
 	test_keys();
 	test_slots();
