@@ -374,6 +374,9 @@ static void warn_gpu_list(struct builder *b, const struct strv *env)
 	size_t n = list ? strcspn(list, ",") : 0;
 	int64_t first = n ? list_number(arena_strndup(b->a, list, n)) : -1;
 
+	/* in a container that holds more, our own list does not count from 0 */
+	if (list && b->in->gpu_list && str_eq(list, b->in->gpu_list))
+		return;
 	if (b->in->n_gpus && first >= 0 && (uint64_t)first >= b->in->n_gpus)
 		plan_warn(b,
 			  "CUDA_VISIBLE_DEVICES=%s: the GPUs inside (%zu) count from 0, CUDA will "
