@@ -15,6 +15,20 @@ static const char *const job_variables[] = {
 	"PBS_JOBDIR",
 };
 
+/* Directories that make an image what it is: a variable does not put the host's in their place. */
+static bool is_of_image(const char *path)
+{
+	static const char *const dirs[] = {
+		"/bin", "/boot", "/etc",  "/lib", "/lib32", "/lib64",
+		"/opt", "/run",  "/sbin", "/usr", "/var",
+	};
+
+	for (size_t i = 0; i < ELEMENTS(dirs); i++)
+		if (str_eq(path, dirs[i]))
+			return true;
+	return false;
+}
+
 /*
  * At the same path, when it is there.  A directory can be written as outside; a file is read
  * (certificates).  Optional: an image that cannot be written may have no place for it.
@@ -25,7 +39,7 @@ static void add_variable(struct job_builder *b, const char *name)
 	const char *path = value && value[0] == '/' ? path_clean(b->a, value) : NULL;
 	struct stat st;
 
-	if (!path || !job_may_bind(path) || job_stat(b, path, &st) < 0)
+	if (!path || !job_may_bind(path) || is_of_image(path) || job_stat(b, path, &st) < 0)
 		return;
 	if (S_ISDIR(st.st_mode) || S_ISREG(st.st_mode))
 		job_add_bind(b, path, path, S_ISREG(st.st_mode) ? MOUNT_ATTR_RDONLY : 0,
