@@ -98,12 +98,12 @@ struct oci_bundle {
 };
 
 /**
- * oci_read - read a config.json
+ * oci_bundle_read - read a config.json
  * @dir: absolute path of the bundle: relative paths start there
  * Errors: "DIR/config.json: PLACE: REASON".
  */
-int oci_read(struct arena *a, const char *dir, const char *text, size_t len, struct oci_bundle *ret,
-	     struct err *e);
+int oci_bundle_read(struct arena *a, const char *dir, const char *text, size_t len,
+		    struct oci_bundle *ret, struct err *e);
 
 /** oci_environ - the variables of @env, then those of @own that it does not have; NULL-terminated */
 const char *const *oci_environ(struct arena *a, const struct strv *env, const char *const *own);

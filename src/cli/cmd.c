@@ -22,6 +22,7 @@ const struct cmd *const cmds[] = {
 	&cmd_ps,
 	&cmd_exec,
 	&cmd_kill,
+	&cmd_oci_run,
 	&cmd_version,
 	&cmd_help,
 	&cmd_complete,
@@ -29,7 +30,6 @@ const struct cmd *const cmds[] = {
 	NOT_BUILT("import"),
 	NOT_BUILT("cdi"),
 	NOT_BUILT("export"),
-	NOT_BUILT("oci-run"),
 	NULL,
 };
 

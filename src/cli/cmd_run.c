@@ -27,30 +27,37 @@
 
 #define COMMAND_MAX 4096
 
-static int look(struct launch *l, struct err *e)
+static int look_image(struct launch *l, struct err *e)
 {
-	int r = launch_look(l, e);
+	int r = image_ref_parse(l->a, l->q->image, &l->ref, e);
 
-	if (r >= 0)
-		r = launch_audit_open(l, e);
-	if (r >= 0)
-		r = launch_look_job(l, e);
-	if (r >= 0)
-		r = launch_choose_gpus(l, e);
-	if (r >= 0)
-		r = launch_choose_seccomp(l, e);
-	if (r >= 0)
-		r = image_ref_parse(l->a, l->q->image, &l->ref, e);
 	if (r >= 0)
 		r = place_store_open(l->in, &l->store, e);
 	if (r < 0)
 		return r;
 	if (!l->q->sysroot)
 		l->host.overlay = store_overlay(l->store);
-	r = launch_get_image(l, e);
+	return launch_get_image(l, e);
+}
+
+/* A bundle says itself what is mounted, and where it is written. */
+static int look(struct launch *l, struct err *e)
+{
+	int r = launch_look(l, e);
+
+	if (r >= 0)
+		r = launch_audit_open(l, e);
+	if (r >= 0 && !l->bundle)
+		r = launch_look_job(l, e);
+	if (r >= 0)
+		r = launch_choose_gpus(l, e);
+	if (r >= 0)
+		r = launch_choose_seccomp(l, e);
+	if (r >= 0)
+		r = l->bundle ? launch_take_bundle(l, e) : look_image(l, e);
 	if (r >= 0)
 		r = launch_fit_gpus(l, e);
-	return r < 0 ? r : launch_make_places(l, e);
+	return r < 0 || l->bundle ? r : launch_make_places(l, e);
 }
 
 static int decide(struct launch *l, struct arena *a, const struct plan **ret, struct err *e)
@@ -67,7 +74,8 @@ static int decide(struct launch *l, struct arena *a, const struct plan **ret, st
 		.top_entries = &l->top_entries,
 		.gpu_names = &l->gpu_names,
 		.n_gpus = l->chosen.n,
-		.missing_word = launch_missing_word(l),
+		.missing_word = l->bundle ? NULL : launch_missing_word(l),
+		.bundle = l->bundle,
 		.seccomp = &l->seccomp,
 	};
 
@@ -271,11 +279,14 @@ static void die_of(int sig)
 	(void)sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
-static int run(const struct cmd_in *in, int *ret_status, struct err *e)
+int launch_run(const struct cmd_in *in, const struct oci_bundle *bundle, const char *const *env,
+	       int *ret_status, struct err *e)
 {
 	struct launch l = { .in = in,
 			    .a = in->a,
 			    .q = &in->ask->request,
+			    .bundle = bundle,
+			    .environ = env,
 			    .image_lock = -1,
 			    .keep_lock = -1,
 			    .scratch_lock = -1,
@@ -288,6 +299,11 @@ static int run(const struct cmd_in *in, int *ret_status, struct err *e)
 	if (r >= 0 && l.signal)
 		die_of(l.signal);
 	return r;
+}
+
+static int run(const struct cmd_in *in, int *ret_status, struct err *e)
+{
+	return launch_run(in, NULL, (const char *const *)environ, ret_status, e);
 }
 
 const struct cmd cmd_run = {

@@ -118,7 +118,7 @@ int launch_look(struct launch *l, struct err *e)
 	l->root.fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (l->root.fd < 0)
 		return err_sys(e, errno, "%s", path);
-	r = host_probe(l->a, &l->root, (const char *const *)environ, &l->host, e);
+	r = host_probe(l->a, &l->root, l->environ, &l->host, e);
 	if (r < 0)
 		return r;
 	l->share = plan_will_share(l->q, &l->host);
@@ -240,7 +240,7 @@ int launch_make_places(struct launch *l, struct err *e)
 		log_note("--keep %s: overlay cannot be used here, a private copy is kept",
 			 l->q->keep);
 	if (l->q->keep)
-		return store_keep(l->store, l->a, l->q->keep, &l->image, l->host.overlay,
+		return store_keep(l->store, l->a, l->q->keep, &l->image, l->host.overlay, l->share,
 				  &l->keep_dir, &l->keep_lock, e);
 	if (wants_scratch(l, &scratch) && !l->scratch_dir)
 		return store_scratch(l->store, l->a, scratch, &l->scratch_dir, &l->scratch_lock, e);

@@ -10,6 +10,7 @@
 #include <gpurun/host.h>
 #include <gpurun/image.h>
 #include <gpurun/job.h>
+#include <gpurun/oci.h>
 #include <gpurun/plan.h>
 
 #include "cmd.h"
@@ -22,6 +23,8 @@ struct launch {
 	const struct cmd_in *in;
 	struct arena *a;
 	const struct request *q;
+	const struct oci_bundle *bundle; /* of oci-run; NULL: an image is started */
+	const char *const *environ;      /* in which the host is looked at */
 	struct sysroot root;
 	struct host host;
 	struct gpu_sel sel;
@@ -58,11 +61,20 @@ struct launch {
 	int signal;   /* that the command of a step died of, 0: none */
 };
 
+/**
+ * launch_run - all of "gpurun run", from the look at the host to the report
+ * @bundle: what oci-run starts in the place of an image, or NULL
+ * @env:    in which the host is looked at
+ */
+int launch_run(const struct cmd_in *in, const struct oci_bundle *bundle, const char *const *env,
+	       int *ret_status, struct err *e);
+
 /* The stages, in their order; each speaks. */
 int launch_look(struct launch *l, struct err *e);        /* the host */
 int launch_look_job(struct launch *l, struct err *e);    /* what a job needs inside */
 int launch_choose_gpus(struct launch *l, struct err *e); /* and what comes with them */
 int launch_get_image(struct launch *l, struct err *e);   /* form by host.overlay; may be repeated */
+int launch_take_bundle(struct launch *l, struct err *e); /* instead of an image, for oci-run */
 int launch_make_places(struct launch *l, struct err *e); /* --keep, --scratch; may be repeated */
 int launch_fit_gpus(struct launch *l, struct err *e);    /* is the image's CUDA too new? */
 int launch_inject_gpus(struct launch *l, struct err *e); /* l->gpu; may be repeated */

@@ -38,9 +38,10 @@ enum {
 	VERB_OTHER = 1 << 9, /* help, version */
 	VERB_GPUS = 1 << 10,
 	VERB_DOCTOR = 1 << 11,
+	VERB_OCI_RUN = 1 << 12,
 	VERB_STORE = VERB_RUN | VERB_IMAGES | VERB_RM | VERB_PRUNE | VERB_VERIFY | VERB_INSPECT |
 		     VERB_DOCTOR,
-	VERB_ANY = (1 << 12) - 1,
+	VERB_ANY = (1 << 13) - 1,
 };
 
 /* Everything that a command line and the configuration can say: the request, and verbs' own. */
@@ -51,7 +52,8 @@ struct ask {
 	bool all;           /* prune --all */
 	const char *signal; /* kill --signal */
 	bool has_time;
-	uint64_t time_s; /* kill --time */
+	uint64_t time_s;    /* kill --time */
+	const char *bundle; /* oci-run --bundle */
 };
 
 enum opt_arg {

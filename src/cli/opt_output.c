@@ -77,7 +77,7 @@ static int set_audit(const struct opt_in *in, const struct opt *o, const char *v
 
 static const struct opt output_rows[] = {
 	{ .name = "dry-run",
-	  .verbs = VERB_RUN,
+	  .verbs = VERB_RUN | VERB_OCI_RUN,
 	  .help = "print the plan as JSON and do nothing",
 	  .set = opt_set_flag,
 	  OPT_REQ(dry_run) },
@@ -156,6 +156,16 @@ static int set_time(const struct opt_in *in, const struct opt *o, const char *va
 }
 
 static const struct opt verbs_rows[] = {
+	{ .name = "bundle",
+	  .short_name = 'b',
+	  .arg = OPT_VALUE,
+	  .verbs = VERB_OCI_RUN,
+	  .flags = OPTF_CLI,
+	  .metavar = "DIR",
+	  .help = "where config.json is",
+	  .complete = COMPLETE_DIR,
+	  .set = opt_set_path,
+	  OPT_AT(bundle) },
 	{ .name = "json",
 	  .verbs = VERB_IMAGES | VERB_PS | VERB_INSPECT | VERB_GPUS | VERB_DOCTOR,
 	  .flags = OPTF_CLI,

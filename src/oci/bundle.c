@@ -242,8 +242,8 @@ static int check(struct json_reader *r, struct oci_bundle *b)
 	return err < 0 ? err : check_mounts(r, b);
 }
 
-int oci_read(struct arena *a, const char *dir, const char *text, size_t len, struct oci_bundle *ret,
-	     struct err *e)
+int oci_bundle_read(struct arena *a, const char *dir, const char *text, size_t len,
+		    struct oci_bundle *ret, struct err *e)
 {
 	struct oci_bundle b = { .dir = dir, .file = path_join(a, dir, OCI_CONFIG) };
 	struct json_reader r = { .a = a, .file = b.file, .e = e, .unknown = &b.ignored };

@@ -149,29 +149,34 @@ int bundle_mounts(struct builder *b, struct err *e)
 	return 0;
 }
 
+static void bundle_mask(struct builder *b, enum op_kind kind, const char *path, const char *name)
+{
+	const struct op_list *l = &b->phases[PHASE_MASK];
+
+	for (size_t i = 0; i < l->n; i++)
+		if (l->v[i].kind == kind && str_eq(l->v[i].dst, path))
+			return;
+	plan_op(b, PHASE_MASK,
+		(struct op){
+			.kind = kind,
+			.dst = path,
+			.flags = OPF_OPTIONAL,
+			.why = plan_why(b, "%s: linux.%s", b->in->bundle->file, name),
+		});
+}
+
 int bundle_masks(struct builder *b, struct err *e)
 {
 	const struct oci_bundle *o = b->in->bundle;
-	const struct {
-		enum op_kind kind;
-		const struct strv *paths;
-		const char *name;
-	} rows[] = { { OP_MASK, &o->masked, "maskedPaths" },
-		     { OP_READONLY, &o->read_only_paths, "readonlyPaths" } };
 
 	(void)e;
 	/* the boundary of a container that root started, whatever the list says */
 	if (b->real_root)
 		plan_base_masks(b);
-	for (size_t i = 0; i < ELEMENTS(rows); i++)
-		for (size_t j = 0; j < rows[i].paths->n; j++)
-			plan_op(b, PHASE_MASK,
-				(struct op){
-					.kind = rows[i].kind,
-					.dst = rows[i].paths->v[j],
-					.flags = OPF_OPTIONAL,
-					.why = plan_why(b, "%s: linux.%s", o->file, rows[i].name),
-				});
+	for (size_t i = 0; i < o->masked.n; i++)
+		bundle_mask(b, OP_MASK, o->masked.v[i], "maskedPaths");
+	for (size_t i = 0; i < o->read_only_paths.n; i++)
+		bundle_mask(b, OP_READONLY, o->read_only_paths.v[i], "readonlyPaths");
 	return 0;
 }
 
