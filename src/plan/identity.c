@@ -198,8 +198,9 @@ int plan_identity(struct builder *b, struct err *e)
 	if (b->req->root && b->uid != 0)
 		return err_set(e, EINVAL, "--root: not with --user %s", b->req->user);
 	b->root = !b->subid && (b->req->root || (b->req->user && b->uid == 0));
-	b->bind_home = b->req->home == TRI_AUTO ? b->place->job && !b->req->contain
-						: b->req->home == TRI_ON;
+	b->bind_home =
+		b->req->home == TRI_ON || (b->req->home == TRI_AUTO && b->place->job &&
+					   !b->req->contain && plan_may_bind(b, b->host->home));
 	b->bind_cwd =
 		b->req->cwd == TRI_AUTO ? b->place->job && !b->req->contain : b->req->cwd == TRI_ON;
 	b->user = identity_name(b, b->image->passwd, b->uid, b->host->user, &b->passwd_line);

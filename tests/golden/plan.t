@@ -21,7 +21,9 @@ golden() {
 		sed 's/^/# /' "$tmp/err"
 		return
 	fi
-	sed -e "s|$src|@SRC@|g" -e "s|$tmp/store|@STORE@|g" "$tmp/out" >"$made"
+	# the key of a step is a number of all paths
+	sed -e "s|$src|@SRC@|g" -e "s|$tmp/store|@STORE@|g" \
+		-e '/"share_key"/s/-[0-9a-f]\{16\}"/-@KEY@"/' "$tmp/out" >"$made"
 	if [ -n "$GOLDEN_UPDATE" ]; then
 		cp "$made" "$want"
 	fi
@@ -30,6 +32,27 @@ golden() {
 	else
 		echo "not ok $n - $name"
 		echo "$out" | head -60 | sed 's/^/# /'
+	fi
+}
+
+# key HOST OPTION...: the key by which a rank finds the others
+key() {
+	local host=$1
+	shift
+	env -i PATH="$PATH" HOME="$tmp" XDG_CONFIG_HOME="$tmp" "$gpurun" --store "$tmp/store" \
+		--dry-run --sysroot "tests/fixtures/host-$host" "$@" 2>"$tmp/err" |
+		sed -n 's/.*"share_key": "\(.*\)".*/\1/p'
+}
+
+# check NAME COMMAND...: a test
+check() {
+	local name=$1
+	shift
+	n=$((n + 1))
+	if "$@"; then
+		echo "ok $n - $name"
+	else
+		echo "not ok $n - $name: $*"
 	fi
 }
 
@@ -50,4 +73,22 @@ golden plan-keep plain --keep work $image sh
 golden plan-no-overlay nested $image sh
 golden plan-subid plain --userns subid -u www-data --cap-add NET_RAW $image sh
 golden plan-started-by-root root $image sh
+
+# in a job
+golden plan-batch batch $image sh
+golden plan-batch-contain batch --contain $image sh
+golden plan-salloc salloc $image sh
+golden plan-step step0 --gpus none --torch-env $image sh
+golden plan-step-contain step0 --gpus none --contain $image sh
+golden plan-step-alone step0 --gpus none --share none $image sh
+golden plan-step-alone-pid step0 --gpus none --share none --pid private $image sh
+golden plan-step-root step-root --gpus none $image sh
+golden plan-mpirun mpirun --torch-env $image sh
+bash tests/helpers/stub-driver.sh "$tmp/driver" 550.163.01 || exit 1
+one=$(key step0 --driver-root "$tmp/driver" $image sh)
+check "a rank has a key" test "${one#4711.0-????????????????}" = ""
+check "a rank with another GPU and directory has the same" \
+	test "$(key step1 --driver-root "$tmp/driver" $image true)" = "$one"
+check "with another volume it has another" \
+	test "$(key step1 --driver-root "$tmp/driver" -v /scratch $image true)" != "$one"
 echo "1..$n"
