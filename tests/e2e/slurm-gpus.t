@@ -3,12 +3,14 @@
 # Which GPUs each task of a job has in a container, in a real Slurm without a device filter, with
 # that of cgroup v1 and with that of v2.  Every row is run on the host, too: what is expected is
 # what Slurm gives there.
+#
+#	slurm-gpus.t [NAME...]     only these clusters: none, v1, v1-by-address, v2
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/common.bash"
 . "$here/slurm.bash"
 
-n=0 failed=0
+n=0 failed=0 only=$*
 FILE_DIR=$(mktemp -d "$TESTFS/gpurun-test.XXXXXX")
 chmod 755 "$FILE_DIR"
 trap 'slurm_stop; rm -rf "$FILE_DIR"' EXIT
@@ -126,6 +128,7 @@ batch() {
 
 cluster() {
 	local table=$3
+	[[ -z $only || " $only " == *" $2 "* ]] || return 0
 	SLURM=$FILE_DIR/$2 SLURM_HOME=$FILE_DIR/$2/home mode=$1
 	slurm_start "$2" "$1" "${@:4}"
 	if [ -e "$SLURM/ready" ]; then
@@ -140,6 +143,8 @@ if [ "$(id -u)" != 0 ]; then
 	echo "1..0 # SKIP Slurm's daemons are started by root"
 	exit 0
 fi
+export SLURM_TEST_DRIVER=$FILE_DIR/driver
+bash "$HELPERS/stub-driver.sh" "$SLURM_TEST_DRIVER" 550.163.01
 mkdir "$FILE_DIR/reversed.d"
 printf 'AutoDetect=off\n%s\n' "$(printf 'NodeName=@NODE@ Name=gpu File=/dev/nvidia%s\n' 3 2 1 0)" \
 	> "$FILE_DIR/reversed.d/gres.conf"

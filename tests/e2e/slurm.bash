@@ -2,11 +2,13 @@
 # For tests in a real Slurm of one node (tests/helpers/slurm.sh): "load slurm" behind "load common".
 
 # slurm_start NAME MODE [FILE...] - a cluster named NAME in $FILE_DIR; gpurun, the image and the
-# programs of the tests are in its user's home directory.  A reason not to have it is kept for need_slurm.
+# programs of the tests are in its user's home directory.  SLURM_TEST_GPUS is what --gpus is there.
+# A reason not to have the cluster is kept for need_slurm.
 slurm_start() {
 	local d=$FILE_DIR/$1 status=0
 	mkdir -m 755 "$d"
-	printf '%s\n' "GPURUN_STORE=$d/home/store" "PATH=$d/home/bin:/usr/bin:/bin:/usr/sbin:/sbin" > "$d/env"
+	printf '%s\n' "GPURUN_STORE=$d/home/store" "PATH=$d/home/bin:/usr/bin:/bin:/usr/sbin:/sbin" \
+		${SLURM_TEST_GPUS:+"GPURUN_GPUS=$SLURM_TEST_GPUS"} > "$d/env"
 	bash "$HELPERS/slurm.sh" start "$d" "${@:2}" 2> "$d/why" || status=$?
 	[ $status != 0 ] || {
 		mkdir -m 755 "$d/home/bin"

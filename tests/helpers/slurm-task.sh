@@ -27,4 +27,5 @@ else
 		cuda=$cuda$1
 	done
 fi
-echo "${SLURM_PROCID-batch}: open ${open:--} cuda ${cuda:--}"
+[ -n "${SLURM_STEP_ID-}" ] || SLURM_PROCID=batch
+echo "$SLURM_PROCID: open ${open:--} cuda ${cuda:--}"

@@ -188,19 +188,20 @@ start() {
 
 # ---- run --------------------------------------------------------------------------------------
 
-# inside COMMAND... - in the cluster's mount namespace, with the environment that a user has
+# inside HOME COMMAND... - in the cluster's mount namespace, with the environment that a user has
 inside() {
-	local pid e=()
+	local pid e=() home=$1
+	shift
 	pid=$(pid_of slurmd) || { echo "slurmd is not running" >&2; exit 1; }
 	mapfile -t e < "$dir/env"
-	exec nsenter --mount --target "$pid" env -i -C "$dir/home" HOME="$dir/home" \
+	exec nsenter --mount --target "$pid" env -i -C "$home" HOME="$home" \
 		PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin LANG=C.UTF-8 \
 		SLURM_CONF="$dir/etc/slurm.conf" "${e[@]}" "$@"
 }
 
 as() {
 	uid=$(cat "$dir/uid")
-	inside USER=slurm-user LOGNAME=slurm-user \
+	inside "$dir/home" USER=slurm-user LOGNAME=slurm-user \
 		setpriv --reuid "$uid" --regid "$uid" --clear-groups "$@"
 }
 
@@ -267,7 +268,7 @@ case $verb in
 start) start "$@" ;;
 daemons) daemons ;;
 as) as "$@" ;;
-root) inside USER=root "$@" ;;
+root) inside /root USER=root LOGNAME=root "$@" ;;
 stop) stop ;;
 *) exit 2 ;;
 esac
