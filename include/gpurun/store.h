@@ -38,6 +38,18 @@ struct store_options {
 	const char *dir, *ro_list;
 	const char *xdg_data_home, *home; /* for the default */
 	uid_t uid;
+	const struct store_users *users; /* asked before anything goes; NULL: there are none */
+};
+
+/**
+ * struct store_users - those who use something without a lock: the containers of steps, of which
+ * nobody stays to hold one
+ * @find: who uses the image @id, or the directory @dir (the other is NULL); NULL: nobody.  It is
+ *	  asked when the lock is ours, so nobody can be on the way to use it.
+ */
+struct store_users {
+	const char *(*find)(void *arg, const char *id, const char *dir);
+	void *arg;
 };
 int store_open(struct arena *a, const struct store_options *o, struct store **ret, struct err *e);
 void store_close(struct store *s);
@@ -107,11 +119,13 @@ int store_verify(struct store *s, struct arena *a,
 
 /**
  * store_keep - the directory of --keep NAME, made for @image and locked for us alone
+ * @share: for the container of a step: its ranks take turns, each until the lock is closed; who
+ *	   makes the container then asks whether another one that lives has the directory
  * @ret_dir: absolute path; below it u/ and w/ (overlay) or fs/ (private copy when !overlay)
  * Errors: ERR_TOPIC_BUSY; another image under that name.
  */
 int store_keep(struct store *s, struct arena *a, const char *name, const struct image *image,
-	       bool overlay, const char **ret_dir, int *lock_fd, struct err *e);
+	       bool overlay, bool share, const char **ret_dir, int *lock_fd, struct err *e);
 
 /**
  * store_scratch - a fresh directory for a writable layer below @dir (NULL: the store's own

@@ -6,6 +6,7 @@
  * Nobody stays behind to hold a lock or to keep a record, so both are the step's file: a slot for
  * each rank, locked while a rank looks for the others and enters (state.h).
  */
+#include <errno.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 #include <gpurun/run.h>
 
 #include "launch.h"
+#include "record.h"
 
 struct rank {
 	struct launch *l;
@@ -45,8 +47,21 @@ static int take_slot(void *arg, const struct sys_peer *self, bool made, struct e
 	int r = state_step_add(rank->lock, self);
 
 	rank->l->inside = true;
+	rank->l->keep_lock = fd_close(rank->l->keep_lock); /* the next rank finds us here */
 	log_debug(1, "container %s: %s by pid %d", rank->key, made ? "made" : "joined", self->pid);
 	return r < 0 ? err_sys(e, -r, "the step's file %s", rank->key) : 0;
+}
+
+/* A second container would mount the directory of --keep under the first one's feet. */
+static int check_keep(const struct launch *l, struct err *e)
+{
+	const char *user = l->keep_dir ? record_step_using(l->a, NULL, l->keep_dir) : NULL;
+
+	if (!user)
+		return 0;
+	err_set(e, EBUSY, "--keep %s: %s is using it in another container", l->q->keep, user);
+	err_hint(e, "gpurun ps shows which; ranks share one when their options are the same");
+	return -EBUSY;
 }
 
 int launch_step(struct launch *l, const struct plan *p, const char *plan_json, int *ret_status,
@@ -67,6 +82,11 @@ int launch_step(struct launch *l, const struct plan *p, const char *plan_json, i
 	r = state_step_ranks(l->a, lock, &peers, &share.n_ranks);
 	if (r < 0)
 		return err_sys(e, -r, "the step's file %s", rank.key);
+	if (share.n_ranks == 0) {
+		r = check_keep(l, e);
+		if (r < 0)
+			return r;
+	}
 	rank.lock = share.lock = lock;
 	share.ranks = peers;
 	l->state.created = time(NULL);

@@ -13,6 +13,7 @@
 #include <gpurun/host.h>
 
 #include "cmd.h"
+#include "record.h"
 
 const char *place_cwd(struct arena *a)
 {
@@ -26,14 +27,18 @@ const char *place_cwd(struct arena *a)
 
 int place_store_open(const struct cmd_in *in, struct store **ret, struct err *e)
 {
+	struct store_users *users = ARENA_NEW(in->a, struct store_users);
 	const struct store_options o = {
 		.dir = in->ask->request.store,
 		.ro_list = getenv("GPURUN_STORE_RO"),
 		.xdg_data_home = getenv("XDG_DATA_HOME"),
 		.home = getenv("HOME"),
 		.uid = geteuid(),
+		.users = users,
 	};
 
+	users->find = record_step_using;
+	users->arg = in->a;
 	return store_open(in->a, &o, ret, e);
 }
 

@@ -23,6 +23,41 @@ int record_find(struct arena *a, const char *what, struct state *ret, const stru
 	return json_parse(a, ret->plan, strlen(ret->plan), "record of the container", ret_plan, e);
 }
 
+/* Is what the container writes below @dir? */
+static bool writes_below(struct arena *a, const struct state *st, const char *dir)
+{
+	const struct json *plan = NULL, *root;
+	const char *upper;
+	struct strv lowers = { 0 };
+
+	if (json_parse(a, st->plan, strlen(st->plan), "record", &plan, NULL) < 0)
+		return false;
+	root = json_get(json_get(plan, "container"), "root");
+	upper = json_str(root, "upper");
+	if (upper)
+		return path_below(upper, dir);
+	return json_strv(a, root, "lowers", &lowers) >= 0 && lowers.n &&
+	       path_below(lowers.v[0], dir);
+}
+
+const char *record_step_using(void *arg, const char *id, const char *dir)
+{
+	_cleanup_arena_ struct arena *a = arena_new(0);
+	struct strv dirs = { 0 };
+	struct state *v = NULL;
+	size_t n = 0;
+
+	if (place_states(a, &dirs, NULL) < 0 || state_list(a, &dirs, &v, &n, NULL) < 0)
+		return NULL;
+	for (size_t i = 0; i < n; i++) {
+		if (!v[i].step[0])
+			continue; /* its launcher holds the locks */
+		if (id ? str_eq(v[i].image_id, id) : writes_below(a, &v[i], dir))
+			return arena_printf(arg, "step %s", v[i].step);
+	}
+	return NULL;
+}
+
 void record_members(struct jsonw *w, const struct state *st)
 {
 	jsonw_str(w, "id", st->id);

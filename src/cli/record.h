@@ -13,6 +13,12 @@
 int record_find(struct arena *a, const char *what, struct state *ret, const struct json **ret_plan,
 		struct err *e);
 
+/**
+ * record_step_using - the step of which a living container uses the image @id, or writes into the
+ * directory @dir or below it; NULL: none.  For struct store_users: @arg is the answer's arena.
+ */
+const char *record_step_using(void *arg, const char *id, const char *dir);
+
 /** record_members - what ps and inspect tell of a container in JSON, into an open object */
 void record_members(struct jsonw *w, const struct state *st);
 

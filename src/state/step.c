@@ -139,15 +139,19 @@ static void sweep_one(int steps, const char *key)
 	(void)unlinkat(steps, key, 0);
 }
 
-/* All of them but @except, which its caller has locked. */
-static void sweep(struct arena *a, int steps, const char *except)
+/*
+ * All but those of @own's step: its ranks start together, and where each has a container of its
+ * own they need not look at each other.
+ */
+static void sweep(struct arena *a, int steps, const char *own)
 {
+	const char *prefix = arena_strndup(a, own, strlen(own) - KEY_HEX);
 	struct strv keys = { 0 };
 
 	if (keys_read(a, steps, &keys) < 0)
 		return;
 	for (size_t i = 0; i < keys.n; i++)
-		if (!str_eq(keys.v[i], except))
+		if (!str_after(keys.v[i], prefix))
 			sweep_one(steps, keys.v[i]);
 }
 

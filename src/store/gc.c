@@ -156,6 +156,8 @@ int image_drop(const struct place *p, struct arena *a, const char *file)
 	if (fd < 0)
 		return -errno;
 	r = lock_try(fd, true);
+	if (r == 0 && place_user(p, arena_strndup(a, file, IMAGE_ID_HEX), NULL))
+		r = -EWOULDBLOCK;
 	if (r == 0)
 		r = drop_links(a, p, STORE_NAMES, file);
 	if (r == 0)
@@ -271,11 +273,13 @@ static int prune_locks(struct arena *a, const struct place *p)
 	return r;
 }
 
-static uint64_t prune_stages(const struct place *p, const char *dir, struct removed *n)
+static uint64_t prune_stages(struct arena *a, const struct place *p, const char *dir,
+			     struct removed *n)
 {
+	const char *path = arena_printf(a, "%s/" STORE_VERSION "/%s", p->path, dir);
 	_cleanup_fd_ int fd = open_dir(p, dir);
 
-	return fd < 0 ? 0 : stage_sweep(fd, "", n);
+	return fd < 0 ? 0 : stage_sweep(fd, "", p, path, n);
 }
 
 /* What nothing refers to, into the trash; with the store to ourselves, or not at all. */
@@ -302,7 +306,7 @@ static int prune(struct arena *a, const struct place *p, bool all, struct store_
 {
 	int r = 0;
 
-	ret->directories = prune_stages(p, STORE_TMP, n) + prune_stages(p, STORE_SCRATCH, n);
+	ret->directories = prune_stages(a, p, STORE_TMP, n) + prune_stages(a, p, STORE_SCRATCH, n);
 	if (all)
 		r = prune_images(a, p, &ret->images);
 	if (r == 0)

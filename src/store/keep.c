@@ -19,6 +19,7 @@
 #define KEEP_UPPER "u"
 #define KEEP_WORK  "w"
 #define KEEP_COPY  "fs"
+#define KEEP_TURN  "keep." /* and the name: the lock of who is about to use the directory */
 
 #define SCRATCH_PREFIX "gpurun-scratch."
 #define KEEP_TEXT_MAX  256
@@ -38,7 +39,7 @@ static int make_overlay(int fd)
 struct keep {
 	struct store *s;
 	struct arena *a;
-	const char *name;
+	const char *name, *path;
 	const struct image *image;
 	bool overlay;
 	const char *file; /* its name in keep/ */
@@ -132,18 +133,18 @@ static int keep_check(const struct keep *k, int fd, struct err *e)
 	return -EEXIST;
 }
 
-static int keep_busy(const struct keep *k, struct err *e)
+static int keep_busy(const struct keep *k, const char *who, struct err *e)
 {
-	err_set(e, EBUSY, "--keep %s: another container is using it", k->name);
+	err_set(e, EBUSY, "--keep %s: %s is using it", k->name, who);
 	err_hint(e, "gpurun ps shows which");
 	if (e)
 		e->topic = ERR_TOPIC_BUSY;
 	return -EBUSY;
 }
 
-static int keep_open(const struct keep *k, const char *path, int *ret_lock, struct err *e)
+static int keep_open(const struct keep *k, int *ret_lock, struct err *e)
 {
-	_cleanup_fd_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	_cleanup_fd_ int fd = open(k->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	_cleanup_fd_ int lock = -1;
 	int r;
 
@@ -152,7 +153,7 @@ static int keep_open(const struct keep *k, const char *path, int *ret_lock, stru
 	lock = openat(fd, STAGE_LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	r = lock < 0 ? -errno : lock_try(lock, true);
 	if (r == -EWOULDBLOCK)
-		return keep_busy(k, e);
+		return keep_busy(k, "another container", e);
 	if (r < 0)
 		return err_sys(e, -r, "--keep %s", k->name);
 	r = keep_check(k, fd, e);
@@ -161,25 +162,46 @@ static int keep_open(const struct keep *k, const char *path, int *ret_lock, stru
 	return r;
 }
 
-int store_keep(struct store *s, struct arena *a, const char *name, const struct image *image,
-	       bool overlay, const char **ret_dir, int *lock_fd, struct err *e)
+/* Open it, or make it first. */
+static int keep_take(const struct keep *k, int *ret_lock, struct err *e)
 {
-	struct keep k = { s, a, name, image, overlay, name_encode(a, name) };
-	const char *path;
+	int r = keep_open(k, ret_lock, e);
+
+	if (r == -ENOENT && !err_is_set(e)) {
+		r = keep_make(k, e);
+		if (r == 0)
+			r = keep_open(k, ret_lock, e);
+	}
+	return r < 0 && !err_is_set(e) ? err_sys(e, -r, "--keep %s", k->name) : r;
+}
+
+/*
+ * Whoever comes, a launcher that stays or a rank of a step, holds the turn while it looks who has
+ * the directory.  A launcher then holds the directory's lock as long as its container runs; a rank
+ * cannot, but the next one that has the turn finds it among the users of the directory.
+ */
+int store_keep(struct store *s, struct arena *a, const char *name, const struct image *image,
+	       bool overlay, bool share, const char **ret_dir, int *lock_fd, struct err *e)
+{
+	struct keep k = { s, a, name, NULL, image, overlay, name_encode(a, name) };
+	_cleanup_fd_ int turn = -1, lock = -1;
+	const char *user;
 	int r;
 
-	if (!k.file)
+	if (!k.file || strlen(k.file) > NAME_MAX - strlen(KEEP_TURN))
 		return err_set(e, EINVAL, "--keep \"%s\": the name is empty or too long", name);
-	path = arena_printf(a, "%s/" STORE_VERSION "/" STORE_KEEP "/%s", s->own.path, k.file);
-	r = keep_open(&k, path, lock_fd, e);
-	if (r == -ENOENT && !err_is_set(e)) {
-		r = keep_make(&k, e);
-		if (r == 0)
-			r = keep_open(&k, path, lock_fd, e);
-	}
+	k.path = arena_printf(a, "%s/" STORE_VERSION "/" STORE_KEEP "/%s", s->own.path, k.file);
+	turn = lock_open(&s->own, arena_printf(a, KEEP_TURN "%s", k.file), true, true, NULL, e);
+	if (turn < 0)
+		return turn;
+	r = keep_take(&k, &lock, e);
 	if (r < 0)
-		return err_is_set(e) ? r : err_sys(e, -r, "--keep %s", name);
-	*ret_dir = path;
+		return r;
+	user = share ? NULL : place_user(&s->own, NULL, k.path);
+	if (user)
+		return keep_busy(&k, user, e);
+	*ret_dir = k.path;
+	*lock_fd = share ? fd_take(&turn) : fd_take(&lock);
 	return 0;
 }
 
@@ -196,7 +218,7 @@ int store_scratch(struct store *s, struct arena *a, const char *dir, const char 
 
 	if (fd < 0)
 		return err_sys(e, errno, "%s%s", dir ? "--scratch " : "", parent);
-	(void)stage_sweep(fd, SCRATCH_PREFIX, NULL);
+	(void)stage_sweep(fd, SCRATCH_PREFIX, &s->own, parent, NULL);
 	r = stage_begin(fd, SCRATCH_PREFIX, &st);
 	if (r == 0) {
 		r = make_overlay(st.fd);

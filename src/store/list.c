@@ -30,14 +30,17 @@ static int open_dir(const struct place *p, const char *dir)
 /* Does anybody hold the record?  Asked through a descriptor of its own. */
 static bool in_use(const struct place *p, const char *file)
 {
-	char path[PATH_MAX];
+	char path[PATH_MAX], id[IMAGE_ID_HEX + 1];
 	_cleanup_fd_ int fd = -1;
 
 	if (p->read_only)
 		return false; /* never locked */
 	(void)snprintf(path, sizeof(path), STORE_IMAGES "/%s", file);
 	fd = openat(p->fd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	return fd >= 0 && lock_try(fd, true) == -EWOULDBLOCK;
+	if (fd < 0 || lock_try(fd, true) == -EWOULDBLOCK)
+		return fd >= 0;
+	(void)snprintf(id, sizeof(id), "%s", file); /* without .flat */
+	return place_user(p, id, NULL) != NULL;
 }
 
 static int names_of(struct arena *a, const struct place *p, const char *file, struct strv *ret)

@@ -92,8 +92,17 @@ void stage_end(struct stage *st)
 	stage_leave(st);
 }
 
+static bool stage_used(const struct place *p, const char *path, const char *name)
+{
+	char full[PATH_MAX];
+
+	(void)snprintf(full, sizeof(full), "%s/%s", path, name);
+	return place_user(p, NULL, full) != NULL;
+}
+
 /* A directory whose lock is free has no owner; it is deleted while we hold the lock. */
-static bool stage_sweep_one(int parent, const char *name, struct removed *n)
+static bool stage_sweep_one(int parent, const char *name, const struct place *p, const char *path,
+			    struct removed *n)
 {
 	_cleanup_fd_ int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	_cleanup_fd_ int lock = -1;
@@ -102,12 +111,13 @@ static bool stage_sweep_one(int parent, const char *name, struct removed *n)
 	if (fd < 0 || fstat(fd, &st) < 0 || st.st_uid != geteuid())
 		return false; /* root does not tidy up for others: they may change it meanwhile */
 	lock = stage_lock(fd);
-	if (lock < 0)
+	if (lock < 0 || (p && stage_used(p, path, name)))
 		return false;
 	return remove_tree(parent, name, n) == 0;
 }
 
-uint64_t stage_sweep(int parent, const char *prefix, struct removed *n)
+uint64_t stage_sweep(int parent, const char *prefix, const struct place *p, const char *path,
+		     struct removed *n)
 {
 	_cleanup_fd_ int fd = openat(parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct dirents ents;
@@ -119,7 +129,7 @@ uint64_t stage_sweep(int parent, const char *prefix, struct removed *n)
 	dirents_begin(&ents, fd);
 	while (dirents_next(&ents, &name, NULL) > 0) {
 		if (str_after(name, prefix))
-			swept += stage_sweep_one(parent, name, n);
+			swept += stage_sweep_one(parent, name, p, path, n);
 	}
 	return swept;
 }

@@ -37,7 +37,14 @@ struct place {
 	int fd;           /* STORE/v1, O_RDONLY | O_DIRECTORY */
 	dev_t dev;
 	bool read_only;
+	const struct store_users *users;
 };
+
+/** place_user - who uses the image @id or the directory @dir without a lock, or NULL */
+static inline const char *place_user(const struct place *p, const char *id, const char *dir)
+{
+	return p->users ? p->users->find(p->users->arg, id, dir) : NULL;
+}
 
 struct store {
 	struct arena *arena;
@@ -87,8 +94,12 @@ int stage_begin(int parent, const char *prefix, struct stage *ret);
 void stage_end(struct stage *st);
 /** stage_leave - let go of the directory without deleting it */
 void stage_leave(struct stage *st);
-/** stage_sweep - delete those below @parent whose owner is gone; how many */
-uint64_t stage_sweep(int parent, const char *prefix, struct removed *n);
+/**
+ * stage_sweep - delete those below @parent whose owner is gone; how many
+ * @p, @path: leave what somebody uses without a lock; @path is @parent's (both NULL: nobody does)
+ */
+uint64_t stage_sweep(int parent, const char *prefix, const struct place *p, const char *path,
+		     struct removed *n);
 
 /* ---- images.c: records and names ---- */
 

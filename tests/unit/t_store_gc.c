@@ -201,32 +201,34 @@ static void test_keep(struct bench *b)
 
 	add(b, "other:1", other, 2);
 	is_int(bench_ensure_form(b, text_of("%s/other:1.tar", b->dir), true), 0, "an image, flat");
-	is_int(store_keep(b->s, b->a, "my/work", &b->image, true, &dir, &lock, &b->e), 0, "keep");
+	is_int(store_keep(b->s, b->a, "my/work", &b->image, true, false, &dir, &lock, &b->e), 0,
+	       "keep");
 	ok(access(text_of("%s/u", dir), F_OK) == 0 && access(text_of("%s/w", dir), F_OK) == 0,
 	   "upper and work directories in %s", dir);
-	is_int(store_keep(b->s, b->a, "my/work", &b->image, true, &again, &second, &b->e), -EBUSY,
-	       "in use: %s", b->e.msg);
+	is_int(store_keep(b->s, b->a, "my/work", &b->image, true, false, &again, &second, &b->e),
+	       -EBUSY, "in use: %s", b->e.msg);
 	is_int((int)b->e.topic, ERR_TOPIC_BUSY, "says so");
 	close(lock);
 	b->e = (struct err){ 0 };
-	is_int(store_keep(b->s, b->a, "my/work", &b->image, true, &again, &lock, &b->e), 0,
+	is_int(store_keep(b->s, b->a, "my/work", &b->image, true, false, &again, &lock, &b->e), 0,
 	       "again, later");
 	is_str(again, dir, "the same directory");
 	close(lock);
-	is_int(store_keep(b->s, b->a, "my/work", &b->image, false, &again, &lock, &b->e), -EINVAL,
-	       "not as a copy: %s", b->e.msg);
+	is_int(store_keep(b->s, b->a, "my/work", &b->image, false, false, &again, &lock, &b->e),
+	       -EINVAL, "not as a copy: %s", b->e.msg);
 	b->e = (struct err){ 0 };
-	is_int(store_keep(b->s, b->a, "copy", &b->image, false, &dir, &lock, &b->e), 0,
+	is_int(store_keep(b->s, b->a, "copy", &b->image, false, false, &dir, &lock, &b->e), 0,
 	       "a private copy");
 	is_str(tree_text(open(text_of("%s/fs", dir), O_RDONLY | O_CLOEXEC), true),
 	       tree_text(open(b->image.lowers.v[0], O_RDONLY | O_CLOEXEC), true),
 	       "is equal to the image");
 	close(lock);
 	memset(b->image.id, 'a', 64);
-	is_int(store_keep(b->s, b->a, "copy", &b->image, false, &dir, &lock, &b->e), -EEXIST,
+	is_int(store_keep(b->s, b->a, "copy", &b->image, false, false, &dir, &lock, &b->e), -EEXIST,
 	       "another image: %s", b->e.msg);
 	is_int(bench_count(b, "tmp"), 0, "no stage is left");
-	is_int(store_keep(b->s, b->a, "", &b->image, true, &dir, &lock, NULL), -EINVAL, "no name");
+	is_int(store_keep(b->s, b->a, "", &b->image, true, false, &dir, &lock, NULL), -EINVAL,
+	       "no name");
 }
 
 static void test_scratch(struct bench *b)
