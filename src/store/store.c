@@ -14,11 +14,11 @@ int store_open(struct arena *a, const struct store_options *o, struct store **re
 	s->arena = a;
 	s->uid = o->uid;
 	s->own.fd = -1;
-	s->own.users = o->users;
 	s->overlay = -1;
 	r = place_open(s, o, e);
 	if (r < 0)
 		return r;
+	s->own.users = o->users;
 	place_open_read_only(s, o->ro_list);
 	*ret = s;
 	return 0;

@@ -257,6 +257,81 @@ static void test_scratch(struct bench *b)
 	is_int(store_scratch(b->s, b->a, "/no/such", &next, &second, &b->e), -ENOENT, "nowhere");
 }
 
+/* ---- users without a lock --------------------------------------------------------------- */
+
+struct users {
+	char id[IMAGE_ID_HEX + 1];
+	const char *dir;
+};
+
+static const char *find_user(void *arg, const char *id, const char *dir)
+{
+	const struct users *u = arg;
+
+	if (id ? strcmp(id, u->id) == 0 : u->dir && strcmp(dir, u->dir) == 0)
+		return "step 7.0";
+	return NULL;
+}
+
+/* The containers of steps: nobody holds a lock, and yet what they use stays. */
+static void test_users(struct bench *b)
+{
+	struct users u = { .dir = NULL };
+	const struct store_users users = { .find = find_user, .arg = &u };
+	const struct store_options o = { .dir = store_path(b->s),
+					 .uid = getuid(),
+					 .users = &users };
+	const char *keep = NULL, *scratch = NULL, *next = NULL;
+	struct store_pruned p = { 0 };
+	struct store_entry *v = NULL;
+	struct store *s = NULL;
+	int lock = -1, second = -1;
+	size_t n = 0;
+
+	is_int(store_open(b->a, &o, &s, &b->e), 0, "the store, with users");
+	add(b, "one:1", one, 1);
+	ok(store_list(s, b->a, &v, &n, NULL) == 0 && n == 1 && !v[0].in_use, "not in use");
+	memcpy(u.id, v[0].image.id, sizeof(u.id));
+	ok(store_list(s, b->a, &v, &n, NULL) == 0 && n == 1 && v[0].in_use, "in use by a step");
+	is_int(store_remove(s, b->a, "one:1", &b->e), -EBUSY, "rm: %s", b->e.msg);
+	memset(&b->e, 0, sizeof(b->e));
+	ok(store_prune(s, b->a, true, &p, &b->e) == 0 && p.images == 0, "prune --all leaves it");
+	u.id[0] = '\0';
+	ok(store_prune(s, b->a, true, &p, &b->e) == 0 && p.images == 1, "and takes it later");
+
+	is_int(store_keep(s, b->a, "k", &b->image, true, true, &keep, &lock, &b->e), 0, "a rank");
+	u.dir = keep;
+	close(lock);
+	is_int(store_keep(s, b->a, "k", &b->image, true, true, &keep, &lock, &b->e), 0,
+	       "the next rank of its step");
+	close(lock);
+	memset(&b->e, 0, sizeof(b->e));
+	is_int(store_keep(s, b->a, "k", &b->image, true, false, &next, &lock, &b->e), -EBUSY,
+	       "another container");
+	ok(strstr(b->e.msg, "step 7.0") != NULL && b->e.topic == ERR_TOPIC_BUSY, "%s", b->e.msg);
+	u.dir = NULL;
+	is_int(store_keep(s, b->a, "k", &b->image, true, false, &next, &lock, &b->e), 0,
+	       "when the step has ended");
+	memset(&b->e, 0, sizeof(b->e));
+	is_int(store_keep(s, b->a, "k", &b->image, true, true, &next, &second, &b->e), -EBUSY,
+	       "no rank then: %s", b->e.msg);
+	close(lock);
+
+	is_int(store_scratch(s, b->a, NULL, &scratch, &lock, &b->e), 0, "scratch");
+	close(lock);
+	u.dir = scratch;
+	ok(store_prune(s, b->a, false, &p, &b->e) == 0 && access(scratch, F_OK) == 0,
+	   "prune leaves it");
+	is_int(store_scratch(s, b->a, NULL, &next, &lock, &b->e), 0, "another one");
+	ok(access(scratch, F_OK) == 0, "so does whoever makes one beside it");
+	close(lock);
+	u.dir = NULL;
+	ok(store_prune(s, b->a, false, &p, &b->e) == 0 && access(scratch, F_OK) < 0,
+	   "and takes it later");
+	store_close(s);
+	memset(&b->e, 0, sizeof(b->e));
+}
+
 /* ---- which directories are stores ------------------------------------------------------- */
 
 static int try_open(struct bench *b, const char *dir, const char *ro, struct store **s)
@@ -392,6 +467,7 @@ int main(void)
 	test_prune_living(&b);
 	test_verify(&b);
 	test_settle(&b);
+	test_users(&b);
 	test_keep(&b);
 	test_scratch(&b);
 	test_open(&b);
