@@ -90,6 +90,9 @@ int step_slot(struct child *c, struct err *e);
 int step_init(struct child *c, struct err *e);
 int step_exec(struct child *c, struct err *e);
 
+/* rootfs.c: make the working directory below @root when it is missing and may be made */
+int workdir_make(const struct plan_process *p, int root, struct err *e);
+
 /* idmap.c */
 int ids_bind(struct child *c, struct err *e);
 int ids_become(uid_t uid, gid_t gid, struct err *e);

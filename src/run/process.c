@@ -41,6 +41,34 @@ int step_hostname(struct child *c, struct err *e)
 	return 0;
 }
 
+static int workdir_failed(const char *dir, int code, struct err *e)
+{
+	err_sys(e, code, "working directory %s", dir);
+	if (code == ENOENT)
+		err_hint(e, "name one that the image has with -w DIR");
+	return -code;
+}
+
+/* A rank may want another directory than the one for which the container was made. */
+static int workdir_enter(struct child *c, struct err *e)
+{
+	const struct plan_process *p = &c->plan->process;
+	_cleanup_fd_ int root = -1;
+	int r;
+
+	if (chdir(p->cwd) == 0)
+		return 0;
+	if (errno != ENOENT || c->driver != DRIVER_ENTER || !p->cwd_create)
+		return workdir_failed(p->cwd, errno, e);
+	root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return err_sys(e, errno, "/");
+	r = workdir_make(p, root, e);
+	if (r < 0)
+		return r;
+	return chdir(p->cwd) < 0 ? workdir_failed(p->cwd, errno, e) : 0;
+}
+
 /*
  * The kernel's getcwd(2) answers "(unreachable)/..." for a directory outside the root: a
  * working directory that leaked in from outside (CVE-2024-21626) cannot pass.
@@ -49,15 +77,10 @@ int step_workdir(struct child *c, struct err *e)
 {
 	const char *dir = c->plan->process.cwd;
 	char real[4096];
+	int r = workdir_enter(c, e);
 
-	if (chdir(dir) < 0) {
-		int code = errno;
-
-		err_sys(e, code, "working directory %s", dir);
-		if (code == ENOENT)
-			err_hint(e, "name one that the image has with -w DIR");
-		return -code;
-	}
+	if (r < 0)
+		return r;
 	if (!getcwd(real, sizeof(real)))
 		return err_sys(e, errno, "working directory %s", dir);
 	if (real[0] != '/')

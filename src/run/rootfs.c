@@ -190,15 +190,13 @@ int step_rootfs(struct child *c, struct err *e)
 	return c->root < 0 ? err_sys(e, errno, "%s", target) : 0;
 }
 
-/* The image's WorkingDir is made when it is missing, before the root may become read-only. */
-static int workdir_make(struct child *c, struct err *e)
+int workdir_make(const struct plan_process *p, int root, struct err *e)
 {
-	const struct plan_process *p = &c->plan->process;
 	int fd;
 
 	if (!p->cwd_create)
 		return 0;
-	fd = root_mkdirs(c->root, p->cwd, 0755);
+	fd = root_mkdirs(root, p->cwd, 0755);
 	if (fd == -EEXIST)
 		return err_set(e, EEXIST, "working directory %s: a link on the way leads nowhere",
 			       p->cwd);
@@ -218,7 +216,8 @@ int step_pivot(struct child *c, struct err *e)
 	static const struct sys_mount_attr ro = { .attr_set = MOUNT_ATTR_RDONLY };
 	int r;
 
-	r = workdir_make(c, e);
+	/* before the root may become read-only */
+	r = workdir_make(&c->plan->process, c->root, e);
 	if (r < 0)
 		return r;
 	if (c->plan->container.root.read_only) {

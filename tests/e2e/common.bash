@@ -244,7 +244,9 @@ nothing_left() {
 		return 1
 	}
 	is "$(mounts)" "$MOUNTS_BEFORE" || return 1
-	left=$(find "$XDG_RUNTIME_DIR" -mindepth 1 ! -path '*/gpurun' ! -path '*/gpurun/mnt' 2>&1)
+	# nobody is left to remove the files of a step: the next one that is made does
+	left=$(find "$XDG_RUNTIME_DIR" -mindepth 1 ! -path '*/gpurun' ! -path '*/gpurun/mnt' \
+		! -path '*/gpurun/steps' ! -regex '.*/gpurun/steps/[^/]*-[0-9a-f]+\(\.json\)?' 2>&1)
 	[ -z "$left" ] || { echo "left in the state directory: $left"; return 1; }
 	for d in tmp trash scratch; do
 		[ -d "$GPURUN_STORE/v1/$d" ] || continue

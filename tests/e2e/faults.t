@@ -130,6 +130,19 @@ else
 	launch "--root and options" --root --net none -v "$T/data:/data" --tmpfs /t --read-only \
 		--hostname h --ulimit core=0 --security-opt mask=/etc/group
 fi
+if [ -z "${FAULT_OPTIONS-}" ]; then
+	export SLURM_JOB_ID=7 SLURM_STEP_ID=0 SLURM_PROCID=0 SLURM_LOCALID=0
+	launch "first rank of a step"
+	if [ "$(id -u)" != 0 ]; then # root's ranks are alone
+		"$GPURUN" "$BUSYBOX" sh -c 'echo ready; exec sleep 1000' > "$T/ready" &
+		rank=$!
+		wait_for 10 grep -q ready "$T/ready"
+		echo $((MARK + 1)) > "/proc/$rank/oom_score_adj" # to stay is its right
+		launch "next rank of a step"
+		kill $rank
+		wait $rank 2> /dev/null
+	fi
+fi
 [ $tests -gt 0 ] || say "not ok" "no call at all"
 echo "1..$tests"
 [ $failed = 0 ]

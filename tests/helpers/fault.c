@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fault - run a command and let one chosen system call of it fail.
+ * fault - run a command and let one chosen system call of it fail, or be its last.
  *
  *	fault -l FILE COMMAND...                  write the calls of a run to FILE
  *	fault -i CALL -e ERRNO [-o FILE] COMMAND...   let CALL fail; "hit" goes to FILE
+ *	fault -n FILE COMMAND...                  write how many calls each role makes to FILE
+ *	fault -k ROLE:N [-o FILE] COMMAND...      SIGKILL in front of the N-th call of that role
  *
  * A CALL is ROLE:NAME:N, the N-th call of that name by the process of that role.  Roles count
  * the processes in the order of their birth: 0 is the command itself.  strace can inject
  * errors, too, but it counts for each process and has no way to spare one of them: a call that
  * the launcher makes as often as the child would always fail in the launcher first.
  *
- * Listed are the calls that change something (table below), not those that only look.  A
- * process is left alone after its execve, except for the command's own first one: what the
- * payload does is no concern of ours.  Exit status: the command's, 128+n by signal n.
+ * Listed are the calls that change something (table below), not those that only look; -n and -k
+ * count all of them.  A process is left alone after its execve, except for the command's own first
+ * one: what the payload does is no concern of ours.  Exit status: the command's, 128+n by signal n.
  */
 #define _GNU_SOURCE
 #include <elf.h>
@@ -140,12 +142,14 @@ struct process {
 	bool ours;   /* the command has begun: what comes before its execve is this program */
 	bool inject; /* between the entry and the exit of the chosen call */
 	unsigned int count[N_CALLS];
+	unsigned int total;
 };
 
 struct wanted {
 	unsigned int role, n;
 	char name[32];
 	int error;
+	bool list, kill;
 };
 
 static uint64_t peek(pid_t pid, uint64_t address)
@@ -224,11 +228,17 @@ static void on_syscall(struct process *p, unsigned int role, const struct wanted
 	}
 	if (info.op != PTRACE_SYSCALL_INFO_ENTRY || (role == 0 && !p->ours))
 		return;
-	c = call_find(p->pid, role, &info);
+	p->total++;
+	if (w->kill && w->role == role && w->n == p->total) {
+		fprintf(out, "hit\n");
+		fflush(out);
+		kill(p->pid, SIGKILL);
+	}
+	c = w->list || w->name[0] ? call_find(p->pid, role, &info) : NULL;
 	if (!c)
 		return;
 	n = ++p->count[c - calls];
-	if (!w->n) {
+	if (w->list) {
 		fprintf(out, "%u:%s:%u\n", role, c->name, n);
 	} else if (w->role == role && w->n == n && !strcmp(w->name, c->name)) {
 		fprintf(out, "hit\n");
@@ -265,7 +275,7 @@ static void on_stop(struct process *p, unsigned int role, int wstatus, const str
 	if (sig == (SIGTRAP | 0x80)) {
 		on_syscall(p, role, w, out);
 		sig = 0;
-	} else if (event == PTRACE_EVENT_EXEC && role == 0) {
+	} else if (event == PTRACE_EVENT_EXEC && role == 0 && !p->ours) {
 		p->ours = true;
 		sig = 0;
 	} else if (event == PTRACE_EVENT_EXEC) {
@@ -292,7 +302,7 @@ static int follow(pid_t pid, const struct wanted *w, FILE *out)
 		pid_t who = waitpid(-1, &wstatus, __WALL);
 
 		if (who < 0)
-			break;
+			break; /* all have ended */
 		if (WIFSTOPPED(wstatus)) {
 			unsigned int role = role_find(p, &n, who);
 
@@ -301,6 +311,8 @@ static int follow(pid_t pid, const struct wanted *w, FILE *out)
 			status = status_of(wstatus);
 		}
 	}
+	for (unsigned int role = 0; w->n == 0 && !w->list && role < n; role++)
+		fprintf(out, "%u:%u\n", role, p[role].total);
 	return status;
 }
 
@@ -337,13 +349,22 @@ int main(int argc, char **argv)
 	FILE *out = NULL;
 	int opt;
 
-	while ((opt = getopt(argc, argv, "+l:i:e:o:")) != -1) {
-		if (opt == 'l' || opt == 'o')
+	while ((opt = getopt(argc, argv, "+l:i:e:o:n:k:")) != -1) {
+		bool understood = true;
+
+		if (opt == 'l' || opt == 'o' || opt == 'n')
 			out = fopen(optarg, "we");
 		else if (opt == 'e')
 			w.error = (int)strtol(optarg, NULL, 10);
-		else if (opt != 'i' || sscanf(optarg, "%u:%31[^:]:%u", &w.role, w.name, &w.n) != 3)
+		else if (opt == 'k')
+			understood = sscanf(optarg, "%u:%u", &w.role, &w.n) == 2;
+		else
+			understood = opt == 'i' &&
+				     sscanf(optarg, "%u:%31[^:]:%u", &w.role, w.name, &w.n) == 3;
+		if (!understood)
 			return 99;
+		w.list |= opt == 'l';
+		w.kill |= opt == 'k';
 	}
 	if (!out || optind >= argc)
 		return 99;
