@@ -31,10 +31,15 @@ static const struct parameter {
 	{ "PMIX_GDS_MODULE", "PMIX_MCA_gds" },
 };
 
-/* The host's /tmp as a whole comes in as TMPDIR, or not at all. */
-static bool is_wanted(const char *path)
+/* The host's /tmp as a whole comes in as TMPDIR, or not at all; what is there already, once. */
+static bool is_wanted(const struct job_builder *b, const char *path)
 {
-	return path && job_may_bind(path) && !str_eq(path, "/tmp");
+	if (!path || !job_may_bind(path) || str_eq(path, "/tmp") || !host_has(b->root, path))
+		return false;
+	for (size_t i = 0; i < b->ed.ops.n; i++)
+		if (path_below(path, b->ed.ops.v[i].dst))
+			return false;
+	return true;
 }
 
 int job_launcher(struct job_builder *b, struct err *e)
@@ -44,7 +49,7 @@ int job_launcher(struct job_builder *b, struct err *e)
 		const char *value = host_getenv(b->host, directories[i]);
 		const char *path = value && value[0] == '/' ? path_clean(b->a, value) : NULL;
 
-		if (is_wanted(path) && host_has(b->root, path))
+		if (is_wanted(b, path))
 			job_add_bind(b, path, path, 0, 0,
 				     arena_printf(b->a, "job: %s", directories[i]));
 	}

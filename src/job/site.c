@@ -27,8 +27,8 @@ static const char *distrust(const struct job_builder *b, const struct stat *st)
 
 	if (st->st_uid != 0 && (fstat(b->root->fd, &top) < 0 || st->st_uid != top.st_uid))
 		return "not accepted: it is not root's";
-	return st->st_mode & (S_IWGRP | S_IWOTH) ? "not accepted: others than root can write it"
-						 : NULL;
+	return (st->st_mode & (S_IWGRP | S_IWOTH)) ? "not accepted: others than root can write it"
+						   : NULL;
 }
 
 static int check_owner(const struct job_builder *b, int fd, bool directory, const char *path,

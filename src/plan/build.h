@@ -147,6 +147,9 @@ bool plan_is_bound(const struct builder *b, const char *path);
 /** plan_is_shown - is the host's path @path visible inside at the same path? (binds so far) */
 bool plan_is_shown(const struct builder *b, const char *path);
 
+/** plan_job_op - @op of a job's edits as it can be done in this image (mounts_job.c) */
+struct op plan_job_op(struct builder *b, struct op op);
+
 /** plan_op_is_of_user - does it stand in line with what the user mounts? (devices.c) */
 bool plan_op_is_of_user(const struct op *op);
 

@@ -79,7 +79,7 @@ static void devices_job(struct builder *b, const struct edits *ed)
 	for (size_t i = 0; i < ed->files.n; i++)
 		if (ed->files.v[i].kind != OP_TMPFS ||
 		    !phase_has(b, PHASE_FILES, ed->files.v[i].dst))
-			plan_op(b, PHASE_FILES, ed->files.v[i]);
+			plan_op(b, PHASE_FILES, plan_job_op(b, ed->files.v[i]));
 	for (size_t i = 0; i < ed->ops.n; i++)
 		if (!plan_op_is_of_user(&ed->ops.v[i]) &&
 		    !phase_has(b, PHASE_BASE, ed->ops.v[i].dst))

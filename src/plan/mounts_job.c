@@ -58,6 +58,21 @@ void plan_bind_auto(struct builder *b, const char *path, const char *why)
 		});
 }
 
+/*
+ * In an image that cannot be written (no overlay here, or somebody else's) a directory may have no
+ * place: most commands do well without it, so it is said, and no error.
+ */
+struct op plan_job_op(struct builder *b, struct op op)
+{
+	if (op.kind != OP_BIND || op.flags & OPF_OPTIONAL || path_below(op.dst, "/dev") ||
+	    path_below(op.dst, GPU_DIR) || plan_can_make(b, op.dst))
+		return op;
+	plan_warn(b, "%s (%s): not mounted unless the image has it, which cannot be written here",
+		  op.dst, op.why);
+	op.flags |= OPF_OPTIONAL;
+	return op;
+}
+
 void plan_job_directories(struct builder *b)
 {
 	const struct op_list *l = b->in->job ? &b->in->job->ops : NULL;
@@ -68,7 +83,7 @@ void plan_job_directories(struct builder *b)
 		if (!plan_op_is_of_user(op) || user_mounts_over(b->req, op->dst))
 			continue;
 		if (!str_eq(op->src, op->dst) || !plan_is_shown(b, op->dst))
-			plan_op(b, PHASE_USER, *op);
+			plan_op(b, PHASE_USER, plan_job_op(b, *op));
 	}
 }
 

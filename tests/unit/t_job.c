@@ -48,6 +48,11 @@ static void launchers(struct arena *a)
 	ok(job_find(&c.ed.files, "/var/spool/elsewhere/apinfo"), "its file");
 	ok(!job_op(&c, "/tmp"), "not the whole /tmp");
 	is_int(c.ed.env.n, 0, "no parameter without a module");
+	c.environ.n--;
+	job_put(&c, "/var/spool/pals/apinfo", "");
+	job_var(&c, "PALS_APINFO=/var/spool/pals/apinfo");
+	is_int(job_look(&c), 0, "a file in one of them");
+	is_int(c.ed.files.n, 0, "comes with it");
 	job_case_free(&c);
 }
 

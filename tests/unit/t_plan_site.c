@@ -88,11 +88,42 @@ static void in_front(struct arena *a)
 	       "libraries are found there first");
 }
 
+/* Without overlay nothing can be made in the image's own directories. */
+static void no_place(struct arena *a)
+{
+	struct edits job = { .source = "job" };
+	struct op pmix = library("/var/spool/pmix.7.0");
+	struct plan_case c;
+	const struct op *op;
+
+	case_init(&c, a);
+	c.host.overlay = false;
+	strv_push(a, &c.top_entries, "d var");
+	push(a, &job.ops, pmix);
+	pmix.dst = "/scratch";
+	push(a, &job.ops, pmix);
+	push(a, &job.files, gpurun_dir);
+	push(a, &job.files, library("/.gpurun/site/mpi/libmpi.so.12"));
+	push(a, &job.files, library("/var/file"));
+	c.in.job = &job;
+	is_int(case_build(&c), 0, "directories of a job in an image that cannot be written");
+	op = case_op(&c, "/var/spool/pmix.7.0");
+	ok(op && op->flags & OPF_OPTIONAL, "one that may have no place there");
+	op = case_op(&c, "/var/file");
+	ok(op && op->flags & OPF_OPTIONAL, "and a file");
+	is_int(c.p ? c.p->warnings.n : 0, 2, "are left out if so, which is said");
+	op = case_op(&c, "/scratch");
+	ok(op && !(op->flags & OPF_OPTIONAL), "one beside the image's directories is mounted");
+	op = case_op(&c, "/.gpurun/site/mpi/libmpi.so.12");
+	ok(op && !(op->flags & OPF_OPTIONAL), "so are libraries");
+}
+
 int main(void)
 {
 	_cleanup_arena_ struct arena *a = arena_new(0);
 
 	one_directory(a);
 	in_front(a);
+	no_place(a);
 	return done_testing();
 }
