@@ -268,9 +268,11 @@ static void put_caps(struct jsonw *w, uint64_t caps)
 	jsonw_end_array(w);
 }
 
-/* Does somebody's device cgroup keep a GPU from us? */
+/* Does somebody's device cgroup keep a GPU from us?  A job's list denies GPUs, too. */
 static bool is_filtered(const struct gpu_set *set)
 {
+	if (set->allotted != GPU_ALLOTTED_ALL)
+		return set->allotted == GPU_ALLOTTED_FILTER;
 	for (size_t i = 0; i < set->n; i++)
 		if (set->v[i].denied_errno == EPERM)
 			return true;

@@ -360,9 +360,15 @@ static void test_policy(void)
 	ok(at(j, "policy.no_new_privs")->num == 1 && at(j, "policy.landlock")->num == 0, "flags");
 	s.plan.process.landlock_dev = true;
 	s.gpus[1].denied_errno = EPERM;
-	s.host.gpus.n = 2;
 	j = start_line(&s);
 	is_str(list(j, "policy.device_filter"), "mount,landlock,cgroup", "all three of them");
+	s.host.gpus.allotted = GPU_ALLOTTED_LIST;
+	j = start_line(&s);
+	is_str(list(j, "policy.device_filter"), "mount,landlock", "a job's list is no filter");
+	s.gpus[1].denied_errno = 0;
+	s.host.gpus.allotted = GPU_ALLOTTED_FILTER;
+	j = start_line(&s);
+	is_str(list(j, "policy.device_filter"), "mount,landlock,cgroup", "a job's filter is one");
 }
 
 static void test_namespaces(void)
