@@ -213,7 +213,7 @@ install: $(BIN)
 	install -D -m 0644 completions/gpurun.bash $(DATA)/bash-completion/completions/gpurun
 	install -D -m 0644 completions/_gpurun $(DATA)/zsh/site-functions/_gpurun
 	install -D -m 0644 completions/gpurun.fish $(DATA)/fish/vendor_completions.d/gpurun.fish
-	for f in $(wildcard LICENSE README.md contrib/gpurun.conf); do \
+	for f in $(wildcard LICENSE README.md contrib/gpurun.conf contrib/site.d/*.json); do \
 		install -D -m 0644 $$f $(DATA)/doc/gpurun/$${f##*/} || exit 1; done
 ifeq ($(APPARMOR),1)
 	install -d $(DESTDIR)/etc/apparmor.d
