@@ -102,6 +102,12 @@ static void fill_request(struct bytes *b, struct request *q)
 	list(b, &q->cap_drop);
 	q->nested = pick(b, 2);
 	q->no_init = pick(b, 2);
+	q->share = pick(b, 3) ? NULL : pick(b, 2) ? "step" : "none";
+	q->tty = pick(b, 3);
+	q->contain = pick(b, 2);
+	q->torch_env = pick(b, 2);
+	q->audit_end = pick(b, 2);
+	q->userns = pick(b, 8) ? USERNS_SINGLE : USERNS_SUBID;
 }
 
 static void fill_image(struct bytes *b, struct image *i)
@@ -131,12 +137,45 @@ static void fill_host(struct bytes *b, struct host *h)
 	h->files.mqueue = pick(b, 2);
 }
 
+/* A job, and what comes with it. */
+static void fill_job(struct bytes *b, struct host *h, struct edits *ed)
+{
+	static const enum job_kind kinds[] = { JOB_NONE, JOB_BATCH, JOB_STEP };
+	struct strv env = { 0 };
+
+	h->job.kind = kinds[pick(b, 3)];
+	if (h->job.kind == JOB_STEP) {
+		h->job.step = "7.0";
+		h->job.key = text(b);
+	}
+	h->job.rank = (int)pick(b, 9) - 1;
+	h->job.size = (int)pick(b, 9) - 1;
+	h->stdin_tty = h->stdout_tty = pick(b, 2);
+	strv_push(b->a, &env, arena_printf(b->a, "SLURM_STEP_NODELIST=%s", text(b)));
+	strv_push(b->a, &env, arena_printf(b->a, "SLURM_SUBMIT_DIR=%s", text(b)));
+	list(b, &env);
+	h->environ = env.v;
+	for (unsigned int n = pick(b, 4); n > 0; n--) {
+		struct op op = { .kind = pick(b, 2) ? OP_BIND : OP_BIND_DEV,
+				 .src = path_clean(b->a, text(b)),
+				 .flags = OPF_OPTIONAL,
+				 .why = "job" };
+
+		op.dst = pick(b, 2) ? op.src : path_join(b->a, "/dev", text(b));
+		if (str_eq(op.dst, "/") || path_below(op.dst, "/.gpurun"))
+			continue;
+		VEC_PUSH(b->a, ed->ops.v, ed->ops.n, ed->ops.cap, op);
+	}
+	list(b, &ed->env);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	_cleanup_arena_ struct arena *a = arena_new((size_t)256 << 20);
 	struct bytes b = { a, data, size };
 	const struct json *tree;
 	const char *dump;
+	struct edits job = { .source = "job" };
 	struct plan_case c;
 
 	case_init(&c, a);
@@ -148,6 +187,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	c.in.scratch_dir = pick(&b, 3) ? NULL : "/scratch";
 	c.in.keep_dir = pick(&b, 3) ? NULL : "/keep";
 	c.req.keep = c.in.keep_dir;
+	fill_job(&b, &c.host, &job);
+	c.in.job = &job;
 	if (case_build(&c) < 0) {
 		if (!c.e.msg[0] || str_after(c.e.msg, "plan check:"))
 			abort();

@@ -10,7 +10,7 @@ pure="$pure|v?snprintf|qsort|bsearch|__isoc[0-9a-z_]*|__ctype_b_loc|gnu_dev_(maj
 pure="$pure|__(mem|str|v?snprintf)[a-z]*_chk|__stack_chk_fail|_GLOBAL_OFFSET_TABLE_|__sanitizer.*"
 # ours: base without fd, root, lib, log and sys; the pure halves of the modules that look
 ours='(arena|err|str|strv|num|path|json|jsonw|utf8)_[a-z0-9_]+|op_kind_name|edits_[a-z0-9_]+|plan_[a-z0-9_]+'
-ours="$ours|profile_cap(_name)?|host_getenv|image_(argv|user)[a-z_]*|gpu_edits"
+ours="$ours|profile_cap(_name)?|host_(getenv|path_variables)|image_(argv|user)[a-z_]*|gpu_edits"
 
 # what the objects of a module define for each other, a pattern
 defined() {
