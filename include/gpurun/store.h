@@ -73,7 +73,8 @@ struct store_ensure_options {
 	const char *arch;
 	bool form_flat;
 	bool abi;
-	bool quiet; /* no progress */
+	bool quiet;        /* no progress */
+	bool wait_quietly; /* another process of the same step says for whom we wait */
 };
 int store_ensure(struct store *s, struct arena *a, const struct image_ref *ref,
 		 const struct store_ensure_options *o, struct image *ret, int *lock_fd,

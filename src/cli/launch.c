@@ -173,6 +173,7 @@ int launch_get_image(struct launch *l, struct err *e)
 		.form_flat = !l->host.overlay,
 		.abi = l->chosen.n || l->cdi.n,
 		.quiet = l->q->quiet,
+		.wait_quietly = l->mute,
 	};
 	int r;
 

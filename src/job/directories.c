@@ -8,9 +8,8 @@
 
 #include "build.h"
 
-/* Directories of the job.  The names beside TMPDIR are customs of sites. */
+/* Directories of the job beside TMPDIR: customs of sites. */
 static const char *const job_variables[] = {
-	"TMPDIR",
 	"SLURM_TMPDIR",
 	"PBS_JOBDIR",
 };
@@ -33,9 +32,9 @@ static bool is_of_image(const char *path)
  * At the same path, when it is there.  A directory can be written as outside; a file is read
  * (certificates).  Optional: an image that cannot be written may have no place for it.
  */
-static void add_variable(struct job_builder *b, const char *name)
+static void add_variable(struct job_builder *b, const char *name, const char *unset)
 {
-	const char *value = host_getenv(b->host, name);
+	const char *host = host_getenv(b->host, name), *value = host ? host : unset;
 	const char *path = value && value[0] == '/' ? path_clean(b->a, value) : NULL;
 	struct stat st;
 
@@ -48,10 +47,14 @@ static void add_variable(struct job_builder *b, const char *name)
 
 int job_directories(struct job_builder *b, struct err *e)
 {
+	bool slurm = b->host->job.launcher && str_eq(b->host->job.launcher, "slurm");
+
 	(void)e;
+	/* Slurm sets TMPDIR=/tmp where it is unset, but in a step for one task of a node only */
+	add_variable(b, "TMPDIR", slurm ? "/tmp" : NULL);
 	for (size_t i = 0; i < ELEMENTS(job_variables); i++)
-		add_variable(b, job_variables[i]);
+		add_variable(b, job_variables[i], NULL);
 	for (const char *const *p = host_path_variables; *p; p++)
-		add_variable(b, *p);
+		add_variable(b, *p, NULL);
 	return 0;
 }

@@ -68,7 +68,7 @@ static void load_take(struct want *w, const struct record *rec, int *fd)
  */
 static int load_after_boot(struct want *w, const struct place *p, const char *file, struct err *e)
 {
-	_cleanup_fd_ int lock = lock_open(p, LOCK_SETTLE, true, true, NULL, e);
+	_cleanup_fd_ int lock = lock_open(p, LOCK_SETTLE, true, LOCK_WAIT, NULL, e);
 	_cleanup_fd_ int fd = -1;
 	struct record rec;
 	int r;
@@ -166,13 +166,13 @@ static int cold(struct want *w, const struct source *src, struct err *e)
 		return source;
 	c.source_fd = source;
 	source_key(&c.source, w->ref, w->o->arch, w->o->form_flat, key);
-	lock = lock_open(&w->s->own, key, true, true,
+	lock = lock_open(&w->s->own, key, true, w->o->wait_quietly ? LOCK_WAIT_QUIETLY : LOCK_WAIT,
 			 arena_printf(w->a, "unpacking %s", w->ref->text), e);
 	if (lock < 0)
 		return lock;
 	if (warm(w, &c.source) == 0) /* the one that we waited for did it */
 		return 0;
-	store = lock_open(&w->s->own, LOCK_STORE, false, true, NULL, e);
+	store = lock_open(&w->s->own, LOCK_STORE, false, LOCK_WAIT, NULL, e);
 	if (store < 0)
 		return store;
 	return cold_locked(w, &c, key, e);

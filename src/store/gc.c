@@ -197,7 +197,7 @@ static int say_unknown(const struct store *s, struct arena *a, const char *name,
 /* What the image leaves behind; when others are adding images, the next prune does it. */
 static int collect_if_quiet(struct arena *a, const struct place *p, struct err *e)
 {
-	_cleanup_fd_ int lock = lock_open(p, LOCK_STORE, true, false, NULL, e);
+	_cleanup_fd_ int lock = lock_open(p, LOCK_STORE, true, LOCK_TRY, NULL, e);
 	uint64_t n = 0;
 	int r;
 
@@ -285,7 +285,7 @@ static uint64_t prune_stages(struct arena *a, const struct place *p, const char 
 /* What nothing refers to, into the trash; with the store to ourselves, or not at all. */
 static int prune_garbage(struct arena *a, const struct place *p, uint64_t *layers, struct err *e)
 {
-	_cleanup_fd_ int lock = lock_open(p, LOCK_STORE, true, false, NULL, e);
+	_cleanup_fd_ int lock = lock_open(p, LOCK_STORE, true, LOCK_TRY, NULL, e);
 	int r;
 
 	if (lock == -EWOULDBLOCK) {

@@ -191,7 +191,8 @@ int store_keep(struct store *s, struct arena *a, const char *name, const struct 
 	if (!k.file || strlen(k.file) > NAME_MAX - strlen(KEEP_TURN))
 		return err_set(e, EINVAL, "--keep \"%s\": the name is empty or too long", name);
 	k.path = arena_printf(a, "%s/" STORE_VERSION "/" STORE_KEEP "/%s", s->own.path, k.file);
-	turn = lock_open(&s->own, arena_printf(a, KEEP_TURN "%s", k.file), true, true, NULL, e);
+	turn = lock_open(&s->own, arena_printf(a, KEEP_TURN "%s", k.file), true, LOCK_WAIT, NULL,
+			 e);
 	if (turn < 0)
 		return turn;
 	r = keep_take(&k, &lock, e);

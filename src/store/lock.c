@@ -69,8 +69,8 @@ static void sign(int fd, const char *what)
 		(void)!pwrite(fd, text, (size_t)n, 0); /* for people only */
 }
 
-int lock_open(const struct place *p, const char *name, bool exclusive, bool wait, const char *what,
-	      struct err *e)
+int lock_open(const struct place *p, const char *name, bool exclusive, enum lock_wait wait,
+	      const char *what, struct err *e)
 {
 	char path[PATH_MAX];
 
@@ -84,8 +84,8 @@ int lock_open(const struct place *p, const char *name, bool exclusive, bool wait
 		if (fd < 0)
 			return err_sys(e, errno, "%s/" STORE_VERSION "/%s", p->path, path);
 		r = lock_try(fd, exclusive);
-		if (r == -EWOULDBLOCK && wait)
-			r = lock_wait(fd, exclusive, what != NULL);
+		if (r == -EWOULDBLOCK && wait != LOCK_TRY)
+			r = lock_wait(fd, exclusive, what && wait == LOCK_WAIT);
 		if (r == -EWOULDBLOCK)
 			return r;
 		if (r < 0 || fstat(fd, &st) < 0)

@@ -68,11 +68,15 @@ int lock_try(int fd, bool exclusive);
 /**
  * lock_open - the lock file @name in STORE/v1/lock, locked
  * @what: who we are, for those who wait, or NULL
- * @wait: wait, and say once for whom; else -EWOULDBLOCK
  * Return: descriptor that holds the lock, or -errno.
  */
-int lock_open(const struct place *p, const char *name, bool exclusive, bool wait, const char *what,
-	      struct err *e);
+enum lock_wait {
+	LOCK_TRY,
+	LOCK_WAIT,         /* and say for whom, when @what is given */
+	LOCK_WAIT_QUIETLY, /* another process says it */
+};
+int lock_open(const struct place *p, const char *name, bool exclusive, enum lock_wait wait,
+	      const char *what, struct err *e);
 
 /* The lock of the whole store: shared while images are added, exclusive while parts go. */
 #define LOCK_STORE  "store"

@@ -356,7 +356,8 @@ int store_verify(struct store *s, struct arena *a,
 
 	if (r < 0)
 		return r;
-	lock = lock_open(&s->own, LOCK_STORE, false, true, NULL, e); /* nothing goes meanwhile */
+	lock = lock_open(&s->own, LOCK_STORE, false, LOCK_WAIT, NULL,
+			 e); /* nothing goes meanwhile */
 	if (lock < 0)
 		return lock;
 	r = check_all(&c, &s->own, STORE_LAYERS);
