@@ -28,6 +28,7 @@
 #define OCI_CONFIG_MAX (1U << 20) /* bytes: the kernel takes no larger environment either */
 
 struct json;
+struct request;
 
 /* linux.devices: the node @path; and a rule of linux.resources.devices that allows */
 struct oci_device {
@@ -104,6 +105,12 @@ struct oci_bundle {
  */
 int oci_bundle_read(struct arena *a, const char *dir, const char *text, size_t len,
 		    struct oci_bundle *ret, struct err *e);
+
+/**
+ * oci_request - what a bundle asks for in the words of a request
+ * @id: a label for ps, exec and kill
+ */
+int oci_request(const struct oci_bundle *b, const char *id, struct request *q, struct err *e);
 
 /** oci_environ - the variables of @env, then those of @own that it does not have; NULL-terminated */
 const char *const *oci_environ(struct arena *a, const struct strv *env, const char *const *own);
