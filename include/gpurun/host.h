@@ -71,6 +71,7 @@ struct host {
 	uint64_t mem_limit; /* bytes, memory limit of our cgroup, 0: none */
 	struct rlimit rlimits[RLIM_NLIMITS];
 	bool stdin_tty, stdout_tty;
+	const char *terminal; /* name of the one at stdin: "/dev/pts/3", or NULL */
 	int landlock_abi;
 	bool overlay; /* set by the caller from the store's probe, and cleared on ERR_TOPIC_OVERLAY */
 	bool proc_fresh; /* true until the kernel refused one (ERR_TOPIC_PROC) */

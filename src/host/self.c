@@ -153,10 +153,30 @@ static int self_look_test(struct arena *a, const struct sysroot *root, const cha
 	return 0;
 }
 
+/* Its name in the host's devpts, where stdin is a terminal. */
+static void self_terminal(struct arena *a, const struct sysroot *root, struct host *h)
+{
+	_cleanup_fd_ int fds = -1;
+	char name[64];
+	ssize_t n;
+
+	if (!h->stdin_tty)
+		return;
+	fds = root_open(root->fd, "/proc/self/fd", O_PATH | O_DIRECTORY, 0);
+	n = fds < 0 ? -1 : readlinkat(fds, "0", name, sizeof(name));
+	if (n <= 0 || (size_t)n >= sizeof(name))
+		return;
+	h->terminal = arena_strndup(a, name, (size_t)n);
+	if (!path_below(h->terminal, "/dev/pts"))
+		h->terminal = NULL;
+}
+
 int self_look(struct arena *a, const struct sysroot *root, const char *const *env, struct host *h,
 	      struct err *e)
 {
-	if (look_is_real(root))
-		return self_look_real(a, env, h);
-	return self_look_test(a, root, env, h, e);
+	int r = look_is_real(root) ? self_look_real(a, env, h) : self_look_test(a, root, env, h, e);
+
+	if (r >= 0)
+		self_terminal(a, root, h);
+	return r;
 }

@@ -69,21 +69,29 @@ static void base_sys(struct builder *b)
 }
 
 /*
- * A terminal that a launcher made (srun --pty) has its name in the host's instance, where
- * ttyname(3) looks for it; a new one, which programs need to make terminals of their own, hides it.
+ * Terminals are made in an instance of our own: that of the host has a ptmx which nobody may open,
+ * as a rule.  The terminal that a launcher made (srun --pty) has no name there; ttyname(3) of
+ * glibc finds it as the console.
  */
-static void base_pts(struct builder *b)
+static void base_terminals(struct builder *b)
 {
-	bool of_host = b->place->exec && b->host->stdin_tty;
-
 	plan_op(b, PHASE_BASE,
 		(struct op){
-			.kind = of_host ? OP_BIND : OP_DEVPTS,
-			.src = of_host ? "/dev/pts" : NULL,
+			.kind = OP_DEVPTS,
 			.dst = "/dev/pts",
 			.attrs = NO_SUID_EXEC,
-			.why = of_host ? "job: the launcher's terminal" : "base: /dev",
+			.why = "base: /dev",
 		});
+	if (b->place->exec && b->host->terminal)
+		plan_op(b, PHASE_BASE,
+			(struct op){
+				.kind = OP_BIND_DEV,
+				.src = b->host->terminal,
+				.dst = PLAN_CONSOLE,
+				.attrs = NO_SUID_EXEC,
+				.flags = OPF_OPTIONAL,
+				.why = "job: the launcher's terminal",
+			});
 }
 
 void plan_dev_nodes(struct builder *b)
@@ -125,7 +133,7 @@ static void base_dev(struct builder *b)
 			.why = "base: /dev",
 		});
 	plan_dev_nodes(b);
-	base_pts(b);
+	base_terminals(b);
 }
 
 /* Shared memory and message queues: our own, or those of the host. */

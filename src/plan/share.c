@@ -140,7 +140,7 @@ static void hash_ops(uint64_t *h, const struct builder *b)
 
 	for (size_t i = 0; i < l->n; i++)
 		if (!bundle_is_of_rank(b, &l->v[i]) && !op_is_of(&gpu->files, &l->v[i]) &&
-		    !op_is_of(&gpu->ops, &l->v[i]) && !str_eq(l->v[i].dst, "/dev/pts"))
+		    !op_is_of(&gpu->ops, &l->v[i]) && !str_eq(l->v[i].dst, PLAN_CONSOLE))
 			hash_op(h, b, &l->v[i]);
 }
 

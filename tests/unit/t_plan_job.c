@@ -85,7 +85,11 @@ static void test_step(void)
 	ok(case_op(&c, "/dev/pts")->kind == OP_DEVPTS, "terminals can be made");
 	c.host.stdin_tty = true;
 	built(&c, "srun --pty");
-	ok(!c.p->process.tty && shows(&c, "/dev/pts"), "the launcher's terminal has its name");
+	ok(!c.p->process.tty && !case_op(&c, "/dev/console"), "no terminal of ours");
+	c.host.terminal = "/dev/pts/3";
+	built(&c, "srun --pty, with a name");
+	is_str(case_op(&c, "/dev/console")->src, "/dev/pts/3", "the launcher's has a name");
+	ok(case_op(&c, "/dev/pts")->kind == OP_DEVPTS, "others can be made");
 	c.req.audit_end = true;
 	built(&c, "--audit-end");
 	ok(!c.p->process.exec && c.p->process.keep_fds && c.p->container.share_key,
@@ -170,7 +174,7 @@ static void test_key_same(void)
 	is_str(key_of(&c), key, "another rank");
 	add_gpu(&c, "/dev/nvidia3");
 	is_str(key_of(&c), key, "another GPU");
-	c.host.stdin_tty = true;
+	c.host.terminal = "/dev/pts/3";
 	is_str(key_of(&c), key, "a terminal");
 	c.host.cwd = "/home/alice/project/rank4";
 	is_str(key_of(&c), key, "another directory below home");
