@@ -148,6 +148,28 @@ static int look_chosen(struct launch *l, struct strv *warnings, struct err *e)
 	return r;
 }
 
+/*
+ * CDI files know of no job.  Where no device cgroup keeps us from the GPUs of other jobs, their
+ * names are not to reach them, either.
+ */
+static int check_cdi(const struct launch *l, struct err *e)
+{
+	const struct gpu_set *set = &l->host.gpus;
+	const struct gpu_nodes *nodes = &l->sight.nodes;
+
+	if (set->allotted != GPU_ALLOTTED_LIST && set->allotted != GPU_ALLOTTED_NONE)
+		return 0;
+	for (size_t i = 0; i < nodes->n * set->n; i++) {
+		const struct gpu_node *node = &nodes->v[i / set->n];
+		const struct gpu *g = &set->v[i % set->n];
+
+		if (g->denied_errno == EPERM && g->node.rdev && g->node.rdev == node->rdev)
+			return err_set(e, EPERM, "%s: %s: %s", l->gpu_options.ask, node->path,
+				       g->denied);
+	}
+	return 0;
+}
+
 /* What CDI files name comes on top of what was chosen. */
 static int look_choice(struct launch *l, struct strv *warnings, struct err *e)
 {
@@ -158,7 +180,7 @@ static int look_choice(struct launch *l, struct strv *warnings, struct err *e)
 			     &l->gpu_options, &l->sight, warnings, e);
 	if (r >= 0 && l->cdi.n && !l->driver.root && l->sight.driver)
 		l->driver = *l->sight.driver;
-	return r;
+	return r < 0 || !l->cdi.n ? r : check_cdi(l, e);
 }
 
 /* "--gpus 2" means two GPUs to docker and the one with index 2 to nvidia-smi and to us. */
@@ -266,7 +288,7 @@ int launch_choose_gpus(struct launch *l, struct err *e)
 	if (r < 0)
 		return r;
 	set_options(l, e);
-	if (l->sel.kind != GPU_SEL_NONE && l->sel.kind != GPU_SEL_CDI)
+	if (l->sel.kind != GPU_SEL_NONE || l->cdi.n)
 		r = allot(l, &job, e);
 	if (r >= 0)
 		r = choose(l, &job.visible, &warnings, e);

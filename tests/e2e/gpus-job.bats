@@ -108,6 +108,28 @@ opened() {
 	is "$status$stderr" 0
 }
 
+@test "no filter: a CDI name does not reach outside, either" {
+	local home
+	for home in "$T/home/.config" "$T/user/home/.config"; do
+		mkdir -p "$home/cdi"
+		printf '%s\n' 'cdiVersion: 0.5.0' 'kind: nvidia.com/gpu' 'devices:' \
+			'- name: "0"' '  containerEdits: {deviceNodes: [{path: /dev/nvidia3}]}' \
+			'- name: "1"' '  containerEdits: {deviceNodes: [{path: /dev/nvidia2}]}' \
+			> "$home/cdi/gpu.yaml"
+	done
+	chown -R 20001 "$T/user/home"
+	job_batch 1 --gpus nvidia.com/gpu=1 "$BUSYBOX" $NODES
+	is "$status $(opened)" '0 2'
+	for list in 1 -; do
+		job_batch $list --gpus nvidia.com/gpu=0 "$BUSYBOX" true
+		is "$status" 125
+		one_message
+		says '/dev/nvidia3: not .*CUDA_VISIBLE_DEVICES'
+	done
+	on -g 4 -- --gpus nvidia.com/gpu=0 "$BUSYBOX" $NODES
+	is "$status $(opened)" '0 3'
+}
+
 @test "outside of jobs the list narrows auto only" {
 	CUDA_VISIBLE_DEVICES=1 on -g 4 -- "$BUSYBOX" $NODES
 	is "$(opened)" 2
