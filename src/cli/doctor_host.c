@@ -14,6 +14,7 @@
 #include <sys/xattr.h>
 
 #include <gpurun/fd.h>
+#include <gpurun/job.h>
 #include <gpurun/lib.h>
 #include <gpurun/str.h>
 #include <gpurun/sys.h>
@@ -365,6 +366,27 @@ static struct finding check_libraries(struct doctor *d)
 			    "cannot be loaded: %s", missing);
 }
 
+/* ---- the site ----------------------------------------------------------------------------- */
+
+/* What comes in unasked: a file of the site that is wrong stops every start. */
+static struct finding check_site(struct doctor *d)
+{
+	const struct job_options o = { .contain = false };
+	struct edits ed = { 0 };
+	struct strv warn = { 0 };
+	struct err e = { 0 };
+	size_t n;
+
+	if (job_edits(d->a, &d->root, &d->host, &o, &ed, &warn, &e) < 0)
+		return doctor_error(d, FINDING_FAIL, &e);
+	if (warn.n)
+		return doctor_warn(d, NULL, "%s", warn.v[0]);
+	n = ed.files.n + ed.ops.n;
+	if (!n && !ed.env.n && !ed.env_prepend.n)
+		return doctor_ok(d, "nothing of the host comes in unasked");
+	return doctor_ok(d, "mounts and device nodes of the job and of " SITE_DIR ": %zu", n);
+}
+
 static const struct check rows[] = {
 	{ "kernel", 0, check_kernel },
 	{ "user namespaces", 0, check_namespaces },
@@ -379,5 +401,6 @@ static const struct check rows[] = {
 	{ "state", 0, check_state },
 	{ "subordinate ids", 0, check_subids },
 	{ "libraries", 0, check_libraries },
+	{ "site", 0, check_site },
 };
 const struct check_layer doctor_layer_host = { "host", rows, ELEMENTS(rows), NULL };

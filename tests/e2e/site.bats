@@ -211,6 +211,19 @@ inside() {
 	inside true
 }
 
+@test "doctor says what comes in unasked, and which file is wrong" {
+	JOB=(TMPDIR=)
+	at_site doctor
+	has "$output" '^  ok +site +nothing of the host comes in unasked'
+	site a.json <<< '{"when": "always", "mounts": [{"hostPath": "/mnt/work"}]}'
+	at_site doctor
+	has "$output" '^  ok +site +mounts and device nodes of .*: 1$'
+	site a.json <<< '{"mounts": {}}'
+	at_site doctor
+	is "$status" 1
+	has "$output" '^  fail +site +/etc/gpurun/site.d/a.json: mounts: not a list'
+}
+
 # Anybody can look at a machine of text files.
 @test "the samples are accepted, and bring something where their things are" {
 	local f host=$T/host
