@@ -117,7 +117,8 @@ static struct finding check_sharing(struct doctor *d)
 	if (d->host.job.kind != JOB_STEP)
 		return doctor_skip(d, "only the ranks of a step share a container");
 	if (!plan_will_share(d->q, &d->host))
-		return doctor_ok(d, "off, as root: each rank has a container of its own");
+		return doctor_ok(d, "off%s: each rank has a container of its own",
+				 d->host.uid == 0 ? ", because we are root" : "");
 	return doctor_ok(d, "the ranks of this node share one container");
 }
 
