@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * child.c - the steps from a fresh clone3 child to the command.
+ * child.c - the steps from a process on the host to the command in a container.
  *
  * THEORY OF OPERATION
  *
@@ -22,6 +22,8 @@
  *           image lead nowhere else
  * pivot     makes the new root "/", detaches the old     no host path can be named any more
  * hostname  sets the name of an own UTS namespace
+ * made      reads back what the container claims, says   (only in the child that makes the
+ *           that it is made, waits to be entered, ends    container of a step)
  * workdir   enters the working directory, checks that
  *           it is below "/"
  * terminal  opens a pty of the container's own devpts
@@ -34,14 +36,29 @@
  * seccomp   installs the filter                          only the calls that the policy names
  * confirm   reads back from the kernel what the four
  *           steps before claim, and fails closed
+ * slot      lets the ranks to come know of this one      (only in a rank of a step)
  * init      stays behind as pid 1, reaping; the payload
  *           goes on in a process of its own
- * exec      closes all other descriptors, resets signals,
+ * exec      closes our descriptors, resets signals,
  *           announces itself and executes the command
  *
- * A failing step fills struct err; the loop adds the step's name, sends the record to the
- * launcher and exits.  This process never prints.  It runs on a copy of the launcher's memory
- * made by raw clone3: no malloc, no locks, nothing of libc that caches a thread or process id.
+ * Four kinds of processes perform these steps (enum driver); the table says which does what.
+ *
+ * CREATE and JOIN are children, of gpurun run and gpurun exec.  A failing step fills struct err;
+ * the loop adds the step's name, sends the record to the launcher and exits.  The child never
+ * prints.  It runs on a copy of the launcher's memory made by raw clone3: no malloc, no locks,
+ * nothing of libc that caches a thread or process id.
+ *
+ * MAKE and ENTER are for steps of jobs, where the command takes the place of gpurun's own process
+ * and shares its container with other ranks (step.c, make.c).  MAKE stays dumpable, because it is
+ * entered by a setns(2) that asks for the right to look into it.  That is no way in for anybody
+ * else: nothing of the image runs until it has ended, and the step's lock keeps the next rank out.
+ * ENTER meets commands of the image that run already.  It becomes undumpable before it is seen
+ * among them, so they cannot look into it, nor use what it still has open of the host, and it
+ * executes nothing before all of the steps are done; the slot that lets others in through it is
+ * taken after the last loss.  It is its caller's own process: its steps return their failure, and
+ * what a launcher would have set or closed for good (a death signal, the umask, inherited
+ * descriptors) is left alone.
  */
 #include <errno.h>
 #include <unistd.h>
