@@ -16,7 +16,7 @@
 #define PLAN_ARGS_MAX 65536U /* words of the command */
 #define PLAN_FD_MAX   1048576
 
-#define PLAN_CONSOLE "/dev/console" /* the terminal of one rank of a step */
+#define PLAN_CONSOLE  "/dev/console"       /* the terminal of one rank of a step */
 #define PLAN_DEV_SIZE (UINT64_C(64) << 20) /* bytes of the tmpfs on /dev */
 
 /*

@@ -100,6 +100,6 @@ void plan_job_cwd(struct builder *b)
 		plan_bind_auto(b, submit, "job: the directory of submission");
 	else if (plan_may_bind(b, cwd))
 		plan_bind_auto(b, path_clean(b->a, cwd), "job: the current directory");
-	else
+	else if (!str_eq(cwd, "/"))
 		plan_note(b, "the current directory %s is not mounted", cwd);
 }

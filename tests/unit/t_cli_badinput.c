@@ -67,7 +67,7 @@ static const struct bad {
 	{ { "--preserve-fd", "999", "i" }, "999", false },
 	{ { "--userns", "subids", "i" }, "subids", false },
 	{ { "--userns", "keep-id", "i" }, "keep-id", HINT },
-	{ { "--share", "step", "i" }, "step", false },
+	{ { "--share", "node", "i" }, "step", false },
 	{ { "-d", "i" }, "--detach", HINT },
 	{ { "--detach", "i" }, "--detach", HINT },
 	{ { "--privileged", "i" }, "--privileged", HINT },
