@@ -234,7 +234,7 @@ const char *gpu_list_inside(struct arena *a, const struct gpu_choices *chosen,
 	return in.text;
 }
 
-/* ---- what breaks ------------------------------------------------------------------------------ */
+/* ---- what breaks ------------------------------------------------------------------------- */
 
 const char *gpu_step_warning(struct arena *a, const struct gpu_set *ours,
 			     const struct gpu_visible *visible)
