@@ -231,20 +231,18 @@ clean:
 
 help:
 	@echo 'all         build ./gpurun (WERROR=1: warnings are errors; V=1: commands; CC=, CFLAGS=, BUILD=)'
-	@echo 'check       lint, unit, golden and end-to-end tests: what CI runs'
+	@echo 'check       lint, unit, golden and end-to-end tests: what CI runs (unit, e2e: those alone)'
 	@echo 'check-long  the same and everything that takes longer'
-	@echo 'unit e2e    the unit tests, the end-to-end tests'
-	@echo 'lint        rules of the source, warnings at two levels'
-	@echo 'tidy        clang-tidy and cppcheck'
-	@echo 'asan        build and test with AddressSanitizer and UBSan in $(BUILD)/asan'
+	@echo 'lint tidy   rules of the source, warnings at two levels; clang-tidy and cppcheck'
+	@echo 'asan cov    build and test with AddressSanitizer and UBSan; line coverage by module'
 	@echo 'fuzz-smoke  every fuzzer for FUZZ_SECONDS=$(FUZZ_SECONDS)'
-	@echo 'cov         line coverage by module'
 	@echo 'golden      rewrite the golden files'
 	@echo 'repro       build twice in different directories and compare'
 	@echo 'install     PREFIX=$(PREFIX) DESTDIR= APPARMOR=0|1'
+	@echo 'spank       the plugin for srun in $(BUILD)/spank; install-spank: SPANKDIR=$(SPANKDIR)'
 	@echo 'dist clean  release archive of HEAD; remove what was built'
 
 FORCE:
 .PHONY: all check check-long unit e2e lint tidy golden asan fuzz-smoke fuzz-run cov repro install \
 	dist clean help FORCE
--include $(OBJ:.o=.d) $(UNIT:=.d)
+-include $(OBJ:.o=.d) $(UNIT:=.d) contrib/spank/spank.mk

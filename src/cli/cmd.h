@@ -66,6 +66,12 @@ const struct cmd *cmd_choose(const char *const *argv, const char *const **ret_wo
 			     bool *ret_left_out);
 
 /**
+ * spank_argv - the command line, when Slurm's plugin left it in the environment (spank.c); else
+ * @argv.  Its variables are gone afterwards.
+ */
+const char *const *spank_argv(struct arena *a, const char *const *argv);
+
+/**
  * cmd_ask - fill in->ask from the configuration and the words behind the verb
  * On failure the members that shape our own messages (--quiet, --log-format) are there.
  */

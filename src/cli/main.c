@@ -71,7 +71,7 @@ static int perform(struct arena *a, const char *const *argv, int *ret_status, st
 	struct cmd_in in = { .a = a, .ask = &asked };
 	int r;
 
-	in.cmd = cmd_choose(argv, &in.words, &in.verb_left_out);
+	in.cmd = cmd_choose(spank_argv(a, argv), &in.words, &in.verb_left_out);
 	r = cmd_ask(&in, e);
 	setup_log(&asked.request);
 	if (r < 0)

@@ -50,6 +50,8 @@ row() {
 	shift 3
 	verdict "$mode: $what: the host" "$(ranks srun "$@" sh task)" "$(lines "$host")"
 	verdict "$mode: $what: in a container" "$(ranks srun "$@" gpurun -q busybox.tar sh task)" "$(lines "$inside")"
+	[ -z "$plugin" ] || verdict "$mode: $what: by the plugin" \
+		"$(ranks srun "$@" --gpurun-image=busybox.tar --gpurun-options=-q sh task)" "$(lines "$inside")"
 }
 
 # lines "A;B" - "0: A" and "1: B"
@@ -148,8 +150,15 @@ bash "$HELPERS/stub-driver.sh" "$SLURM_TEST_DRIVER" 550.163.01
 mkdir "$FILE_DIR/reversed.d"
 printf 'AutoDetect=off\n%s\n' "$(printf 'NodeName=@NODE@ Name=gpu File=/dev/nvidia%s\n' 3 2 1 0)" \
 	> "$FILE_DIR/reversed.d/gres.conf"
+plugin=''
 cluster none none none
-cluster v1 v1 filter
+if why=$(spank_plugstack v1); then
+	plugin=$FILE_DIR/plugin/plugstack.conf
+else
+	skipped "the plugin" "$why"
+fi
+cluster v1 v1 filter $plugin
+plugin=''
 cluster v1 v1-by-address reversed "$FILE_DIR/reversed.d/gres.conf"
 cluster v2 v2 filter
 echo "1..$n"

@@ -16,6 +16,7 @@ slurm_start() {
 		cp "$IMAGES/busybox.tar" "$d/home/"
 		cp "$HELPERS/slurm-task.sh" "$d/home/task"
 		${CC:-cc} -std=gnu17 -O1 -Wall -static -o "$d/home/bin/rank" "$HELPERS/slurm-rank.c"
+		bash "$HELPERS/slurm.sh" as "$d" gpurun -q busybox.tar true # a later start unpacks nothing
 		: > "$d/ready"
 	}
 	[ $status = 0 ] || [ $status = 77 ] || cat "$d/why" >&2
@@ -50,10 +51,12 @@ on_slurm() {
 	bash "$HELPERS/slurm.sh" as "$SLURM" "$@"
 }
 
-# job COMMAND... - run it as the cluster's user: $status, $output, $stderr
+# job COMMAND... - run it as the cluster's user: $status, $output, $stderr without what srun says
+# when the job before has not given its node back
 job() {
 	try_command on_slurm "$@"
 	forget_unpacking
+	stderr=$(grep -vE '^srun: job [0-9]+ (queued|has been allocated)' <<< "$stderr") || true
 }
 
 # ok COMMAND... - a job that ends well and says nothing on stderr
@@ -80,4 +83,14 @@ job_over() {
 # no_user_process - nobody runs as the cluster's user
 no_user_process() {
 	! pgrep -U "$(cat "$SLURM/uid")"
+}
+
+# spank_plugstack NAME - the plugin, made by "make spank", and the plugstack.conf that loads it in the
+# cluster of that name: into $FILE_DIR/plugin
+spank_plugstack() {
+	mkdir -p "$FILE_DIR/plugin"
+	[ -e /usr/include/slurm/spank.h ] || { echo "libslurm-dev is not installed"; return 1; }
+	env -u MAKEFLAGS -u MFLAGS make -s -C "$REPO" BUILD="$FILE_DIR/plugin" WERROR=1 spank >&2
+	echo "optional $FILE_DIR/plugin/spank/gpurun.so gpurun=$FILE_DIR/$1/home/bin/gpurun" \
+		> "$FILE_DIR/plugin/plugstack.conf"
 }
