@@ -110,7 +110,7 @@ static int gather(struct exec_parts *x, struct err *e)
 	return 0;
 }
 
-/* Does the rank let us look into it, and is it still in the container? */
+/* Is it still in the container?  One that has not executed its command yet lets nobody look. */
 static bool can_enter(const struct sys_peer *rank)
 {
 	struct sys_peer now = { .pid = 0 };
@@ -119,7 +119,7 @@ static bool can_enter(const struct sys_peer *rank)
 	       now.user_ns == rank->user_ns && now.mnt_ns == rank->mnt_ns;
 }
 
-/* Through any of the ranks: each of them may end at any moment, or have closed itself to others. */
+/* Through any of the ranks: each of them may end at any moment. */
 static int enter_step(const struct exec_parts *x, const struct plan *p, int *ret_status,
 		      struct err *e)
 {
@@ -141,7 +141,7 @@ static int enter_step(const struct exec_parts *x, const struct plan *p, int *ret
 		return r;
 	}
 	err_set(e, EPERM, "%s: none of its %zu processes can be entered through", x->state.id, n);
-	err_hint(e, "they have ended, or made themselves undumpable (prctl(2), PR_SET_DUMPABLE)");
+	err_hint(e, "they have ended, or are about to start: see gpurun ps, and try again");
 	return -EPERM;
 }
 

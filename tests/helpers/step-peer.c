@@ -4,6 +4,8 @@
  *
  *	step-peer hold             print "PID ADDRESS" of some memory, then stay
  *	step-peer read PID ADDRESS read that memory, write to it, compare two of its descriptors
+ *	step-peer trace PID ADDRESS
+ *	                           attach to it as a debugger does, read and write a word there
  *	step-peer open             print the numbers of the open descriptors
  *	step-peer run COMMAND...   run it; print "exit N" or "signal N"
  */
@@ -14,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -45,6 +48,21 @@ static int read_peer(pid_t pid, void *address)
 	say("content", ours[0] == 'm' && ours[MEMORY - 1] == 'm', 1);
 	say("process_vm_writev", process_vm_writev(pid, &local, 1, &remote, 1, 0), MEMORY);
 	say("kcmp", syscall(SYS_kcmp, pid, pid, KCMP_FILE, 0, 0), 0);
+	return 0;
+}
+
+static int trace(pid_t pid, void *address)
+{
+	long word = ptrace(PTRACE_ATTACH, pid, 0, 0);
+	int status;
+
+	say("attach", word, 0);
+	if (word != 0 || waitpid(pid, &status, __WALL) != pid || !WIFSTOPPED(status))
+		return 1;
+	word = ptrace(PTRACE_PEEKDATA, pid, address, 0);
+	say("peek", (word & 0xff) == 'm', 1);
+	say("poke", ptrace(PTRACE_POKEDATA, pid, address, word), 0);
+	say("detach", ptrace(PTRACE_DETACH, pid, 0, 0), 0);
 	return 0;
 }
 
@@ -83,6 +101,8 @@ int main(int argc, char **argv)
 	if (!strcmp(mode, "read") && argc == 4)
 		return read_peer((pid_t)strtol(argv[2], NULL, 10),
 				 (void *)strtoul(argv[3], NULL, 16));
+	if (!strcmp(mode, "trace") && argc == 4)
+		return trace((pid_t)strtol(argv[2], NULL, 10), (void *)strtoul(argv[3], NULL, 16));
 	if (!strcmp(mode, "open"))
 		return list_open();
 	if (!strcmp(mode, "run") && argc > 2)
