@@ -8,6 +8,7 @@
 : "${REPORT_DIR:=/var/log/dcgm-jobs}"
 set -u
 umask 022
+export PATH="${PATH:-/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin}"
 
 say() {
 	echo "gpurun epilog: $*" >&2

@@ -17,6 +17,8 @@
 : "${GRES_MINORS:=}" # minors of the gpus in the order of gres.conf; empty: 0 1 2 ...
 set -u
 umask 022
+# slurmd gives none
+export PATH="${PATH:-/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin}"
 
 say() {
 	echo "gpurun prolog: $*" >&2

@@ -31,7 +31,7 @@ int audit_open(struct arena *a, const char *target, struct audit **ret, struct e
 struct audit_facts {
 	const struct host *host;
 	const struct image *image;
-	const struct plan *plan;
+	const struct plan *plan;        /* audit_end() does not look at it */
 	const struct gpu_choices *gpus; /* of this process, not of the step */
 	const char *driver_version;     /* or NULL */
 	const char *gpu_source;         /* text of --gpus, or "auto" */
