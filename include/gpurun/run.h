@@ -46,7 +46,8 @@ int run_exec(const struct plan *p, pid_t target, uint64_t target_start, int *ret
  *	   command runs; -1: the container is nobody else's
  * @made:  we have made the container; @first is a process that is in it and still ours.  Host
  *	   paths are what they were.
- * @inside: we are in it and go on; nothing but descriptors leads to the host any more
+ * @inside: we are in it and about to execute; nothing but descriptors leads to the host any more
+ * Without process.exec both are called in the child that becomes the command.
  */
 struct run_share {
 	const struct sys_peer *ranks;

@@ -93,6 +93,9 @@ int step_exec(struct child *c, struct err *e);
 /* rootfs.c: make the working directory below @root when it is missing and may be made */
 int workdir_make(const struct plan_process *p, int root, struct err *e);
 
+/* peer.c: the inodes of two of its namespaces; ENOENT: it has ended and was not waited for */
+int peer_spaces(pid_t pid, uint64_t *ret_user, uint64_t *ret_mnt);
+
 /* idmap.c */
 int ids_bind(struct child *c, struct err *e);
 int ids_become(uid_t uid, gid_t gid, struct err *e);

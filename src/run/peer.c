@@ -13,6 +13,8 @@
 #include <gpurun/fd.h>
 #include <gpurun/run.h>
 
+#include "child.h"
+
 uint64_t run_pid_start(pid_t pid)
 {
 	_cleanup_fd_ int fd = -1;
@@ -52,15 +54,18 @@ static int namespace_inode(pid_t pid, const char *name, uint64_t *ret)
 	return 0;
 }
 
+int peer_spaces(pid_t pid, uint64_t *ret_user, uint64_t *ret_mnt)
+{
+	int r = namespace_inode(pid, "user", ret_user);
+
+	return r < 0 ? r : namespace_inode(pid, "mnt", ret_mnt);
+}
+
 int run_peer(pid_t pid, struct sys_peer *ret)
 {
 	struct sys_peer p = { .pid = pid, .start = run_pid_start(pid) };
-	int r = p.start ? 0 : -ESRCH;
+	int r = p.start ? peer_spaces(pid, &p.user_ns, &p.mnt_ns) : -ESRCH;
 
-	if (r == 0)
-		r = namespace_inode(pid, "user", &p.user_ns);
-	if (r == 0)
-		r = namespace_inode(pid, "mnt", &p.mnt_ns);
 	if (r == 0)
 		*ret = p;
 	return r;

@@ -46,15 +46,18 @@ static int rank_prepare(struct child *c, struct err *e)
 static int enter(struct child *c, const struct sys_peer *rank)
 {
 	_cleanup_fd_ int fd = sys_pidfd_open(rank->pid);
-	struct sys_peer now;
-	int r = fd;
+	uint64_t user_ns, mnt_ns;
+	int r;
 
 	/* the pidfd is there first, then what the process is proves whose it is */
-	if (r >= 0)
-		r = run_peer(rank->pid, &now);
+	if (fd < 0) /* the number may be a thread's now */
+		return fd == -EINVAL || fd == -ENOENT ? -ESRCH : fd;
+	if (run_pid_start(rank->pid) != rank->start)
+		return -ESRCH;
+	r = peer_spaces(rank->pid, &user_ns, &mnt_ns);
 	if (r < 0)
 		return r == -ENOENT ? -ESRCH : r; /* a zombie has no namespaces */
-	if (now.start != rank->start || now.user_ns != rank->user_ns || now.mnt_ns != rank->mnt_ns)
+	if (user_ns != rank->user_ns || mnt_ns != rank->mnt_ns)
 		return -ESRCH;
 	/* inside we are seen, with every capability and the caller's descriptors */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
@@ -124,7 +127,11 @@ static int enter_wait(struct child *c, struct err *e)
 	}
 	if (r == -ESRCH)
 		return 1;
-	return r < 0 ? err_sys(e, -r, "step join: the container of process %d", tried->pid) : 0;
+	if (r < 0) {
+		err_sys(e, -r, "step join: the container of process %d", tried->pid);
+		err_hint(e, "end that process, or start with --share none");
+	}
+	return r;
 }
 
 /* Have the container made, and enter it through the process that made it. */
@@ -182,7 +189,9 @@ static int run_supervised(const struct plan *p, const struct run_share *share, i
 		l.sup.lock = share->lock;
 		pid = launch_clone(&l, 0, e);
 		if (pid == 0) {
-			if (ids_bind(&l.child, e) >= 0)
+			if (ids_bind(&l.child, e) < 0)
+				err_wrap(e, "step ids");
+			else
 				(void)rank_run(&l.child, e);
 			child_failed(&l.child, e);
 		}
