@@ -4,7 +4,8 @@
  * under an exclusive flock(2) by its launcher.  A file whose lock is free belongs to a dead
  * launcher and is removed by the next start, ps or prune.
  *
- *	STATE/          $XDG_RUNTIME_DIR/gpurun, else /dev/shm/gpurun-UID, else /tmp/gpurun-UID
+ *	STATE/          $XDG_RUNTIME_DIR/gpurun, else /dev/shm/gpurun-UID, else /tmp/gpurun-UID;
+ *	                in a job never a login session's, /run/user/UID
  *	STATE/mnt/      empty, mode 0700: where a container's root is put together (in its own
  *	                mount namespace)
  *	STATE/ID        the record: JSON, members as in struct state plus "plan"

@@ -3,8 +3,8 @@
  * cmd_exec.c - "gpurun exec CONTAINER COMMAND...": one more process in a running container, which
  * may be that of a step ("JOB.STEP").
  *
- * What the container decided stays as its record says it: ids, capabilities, seccomp, Landlock
- * and environment.  Only the process half of a plan is made, and only that is performed.
+ * What the container decided stays as its record says it: ids, capabilities, seccomp, Landlock and
+ * environment.  Only the process half of a plan is made, and only that is performed.
  */
 #include <errno.h>
 
@@ -22,7 +22,7 @@ struct exec_parts {
 	struct state state;
 	const struct json *plan;
 	struct host host;
-	struct strv argv, env, container_env;
+	struct strv argv, env, recorded_env, container_env;
 	struct plan_seccomp seccomp;
 	struct plan_exec_input input;
 };
@@ -50,6 +50,29 @@ static int check_user(const struct request *q, int64_t uid, struct err *e)
 	return -ENOTSUP;
 }
 
+/*
+ * What makes a process one certain rank of its step: the record has them of the rank that made the
+ * container, and a second process that took itself for it would disturb the first.
+ */
+static const char *const rank_variables[] = {
+	"PMI*",         "OMPI_COMM_WORLD_*", "OMPI_MCA_orte_*",
+	"PALS_RANKID",  "PALS_LOCAL_*",      "MPI_LOCALRANKID",
+	"SLURM_PROCID", "SLURM_LOCALID",     "SLURM_TASK_PID",
+};
+
+static bool is_rank_variable(const char *entry)
+{
+	char name[64] = "";
+	size_t n = strcspn(entry, "=");
+
+	if (n < sizeof(name))
+		memcpy(name, entry, n);
+	for (size_t i = 0; i < ELEMENTS(rank_variables); i++)
+		if (str_glob(rank_variables[i], name))
+			return true;
+	return false;
+}
+
 static void list_add(struct arena *a, struct strv *to, const struct strv *from, size_t first)
 {
 	for (size_t i = first; i < from->n; i++)
@@ -67,7 +90,7 @@ static int read_record(struct exec_parts *x, struct err *e)
 	int r;
 
 	if (!seccomp || !cwd || !landlock || uid < 0 || record_caps(x->plan, &x->input.caps) < 0 ||
-	    json_strv(x->in->a, process, "env", &x->container_env) < 0)
+	    json_strv(x->in->a, process, "env", &x->recorded_env) < 0)
 		return err_set(e, EINVAL, "%s: its record is of another version of gpurun",
 			       x->state.id);
 	r = check_user(q, uid, e);
@@ -97,6 +120,9 @@ static int gather(struct exec_parts *x, struct err *e)
 		r = read_record(x, e);
 	if (r < 0)
 		return r;
+	for (size_t i = 0; i < x->recorded_env.n; i++)
+		if (!x->state.step[0] || !is_rank_variable(x->recorded_env.v[i]))
+			strv_push(x->in->a, &x->container_env, x->recorded_env.v[i]);
 	list_add(x->in->a, &x->argv, &q->args, 1);
 	list_add(x->in->a, &x->env, &q->env_file, 0);
 	list_add(x->in->a, &x->env, &q->env, 0);

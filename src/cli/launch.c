@@ -58,10 +58,23 @@ static int check_share(const struct launch *l, struct err *e)
 	return -EINVAL;
 }
 
+/*
+ * The runtime directory, unless it is a login session's and we are in a job: it would come and go
+ * with the user's logins on this node, and the ranks of a step would not find each other.
+ */
+static const char *runtime_dir(const struct launch *l)
+{
+	const char *session = arena_printf(l->a, "/run/user/%u", l->host.uid);
+	const char *xdg = host_getenv(&l->host, "XDG_RUNTIME_DIR");
+
+	return xdg && l->host.job.kind != JOB_NONE && str_eq(path_clean(l->a, xdg), session) ? NULL
+											     : xdg;
+}
+
 /* A test's host has a state directory of that host: nothing is made for it. */
 static int look_state(struct launch *l, struct err *e)
 {
-	const char *xdg = host_getenv(&l->host, "XDG_RUNTIME_DIR");
+	const char *xdg = runtime_dir(l);
 	int r;
 
 	if (l->q->sysroot) {
@@ -73,7 +86,7 @@ static int look_state(struct launch *l, struct err *e)
 		l->host.state_dir = state_dir_name(l->a, xdg, geteuid());
 		return 0;
 	}
-	r = place_state(l->a, &l->host.state_dir, e);
+	r = state_dir(l->a, xdg, geteuid(), &l->host.state_dir, e);
 	return r < 0 ? r : check_name(l, e);
 }
 

@@ -106,6 +106,19 @@ assert c["7.0"]["payload"] == int(sys.argv[1]), c' "${RANKS[0]}" <<< "$output"
 	fails 125 exec 7 true
 }
 
+@test "exec: the environment of the container, but of no rank" {
+	export PMI_FD=11 PMIX_RANK=0 OMPI_COMM_WORLD_RANK=0 KEPT=1
+	rank 7.0 0 -e GIVEN=2
+	works exec 7.0 env
+	has "$output" '^SLURM_JOB_ID=7$'
+	has "$output" '^SLURM_STEP_ID=0$'
+	has "$output" '^KEPT=1$'
+	has "$output" '^GIVEN=2$'
+	hasnt "$output" '^(PMI|OMPI_COMM|SLURM_(PROC|LOCAL)ID)'
+	works exec -e PMI_RANK=3 7.0 sh -c 'echo $PMI_RANK'
+	is "$output" 3
+}
+
 @test "exec: through any rank that lives" {
 	rank 7.0 0
 	# the owner of a container may look into what nobody else may
