@@ -113,6 +113,11 @@ static void bundle_mount(struct builder *b, struct op op)
 		op.flags |= OPF_HOST;
 	if (op.kind == OP_SYSFS && !fresh_sys)
 		op.flags |= OPF_HOST;
+	if (op.kind == OP_MQUEUE && !b->ipc_private && !b->host->files.mqueue) {
+		plan_note(b, "%s: %s: left out, the host has none and its IPC namespace is used",
+			  op.why, op.dst);
+		return;
+	}
 	if (op.kind == OP_MQUEUE && !b->ipc_private)
 		op.flags |= OPF_HOST;
 	if (op.kind == OP_TMPFS && !op.size)

@@ -30,7 +30,7 @@ part namespaces; for n in cgroup ipc mnt net pid user uts; do echo $n $(readlink
 part devices; for d in /dev/*; do echo $(stat -c '%F:%t:%T' $d) $d; done
 part interfaces; ls /sys/class/net
 part hidden; for f in HIDDEN; do
-	if [ -d $f ]; then echo $f $(ls -A $f | wc -l); elif [ -e $f ]; then echo $f $(head -c1 $f | wc -c); fi
+	if [ -d $f ]; then echo $f $(ls -A $f | wc -l); elif [ -e $f ]; then echo $f $(head -c1 $f 2>/dev/null | wc -c); fi
 done
 part locked; for f in LOCKED; do
 	if [ -d $f ]; then (: > $f/made) 2>/dev/null; [ ! -e $f/made ] || echo $f
@@ -192,7 +192,8 @@ def check_mount(m, there):
             size = [d for d in data if d.startswith("size=")]
             bad += same("%s: size" % dst, size_of(size[0][5:]), size_of(o[5:]))
         if o.startswith("mode=") and kind == "tmpfs" and int(o[5:], 8) != 0o1777:
-            bad += same("%s: mode" % dst, [d for d in data if d.startswith("mode=")], [o])
+            modes = [int(d[5:], 8) for d in data if d.startswith("mode=")]
+            bad += same("%s: mode" % dst, modes, [int(o[5:], 8)])
     return bad
 
 

@@ -116,6 +116,15 @@ static void test_namespaces(void)
 	   "a network of its own: lo and sysfs, too");
 	ok(!(case_op(&c, "/dev/mqueue")->flags & OPF_HOST), "queues of its own");
 	ok(case_op(&c, "/proc")->flags & OPF_HOST, "the host's processes");
+	c = with("{\"destination\":\"/dev/mqueue\",\"type\":\"mqueue\"}", "");
+	built(&c, "the host's queues");
+	ok(case_op(&c, "/dev/mqueue")->flags & OPF_HOST, "are bound");
+	c = with("{\"destination\":\"/dev/mqueue\",\"type\":\"mqueue\"}", "");
+	c.host.files.mqueue = false;
+	built(&c, "a host without queues");
+	ok(!case_op(&c, "/dev/mqueue") &&
+		   case_says(&c.p->notes, "mounts[0]: /dev/mqueue: left out"),
+	   "has none inside, and says so");
 	c = with("", PID);
 	c.host.proc_fresh = false;
 	refused(&c, "linux.namespaces: pid", "no fresh /proc, no pid namespace");
