@@ -105,7 +105,7 @@ table_reversed() {
 # taken TWO SINGLE - while another job has two of them
 taken() {
 	local holder
-	on_slurm srun -Q --gres=gpu:2 rank wait "$SLURM_HOME/free" &
+	on_slurm srun -Q --gres=gpu:2 rank wait free &
 	holder=$!
 	wait_for 10 eval '[ "$(on_slurm squeue -h -t R -o %i | wc -l)" = 1 ]'
 	same "two are taken" "$1" -n2 --gres=gpu:2
@@ -152,7 +152,7 @@ printf 'AutoDetect=off\n%s\n' "$(printf 'NodeName=@NODE@ Name=gpu File=/dev/nvid
 	> "$FILE_DIR/reversed.d/gres.conf"
 plugin=''
 cluster none none none
-if why=$(spank_plugstack v1); then
+if why=$(spank_plugstack); then
 	plugin=$FILE_DIR/plugin/plugstack.conf
 else
 	skipped "the plugin" "$why"

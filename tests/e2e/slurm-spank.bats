@@ -7,7 +7,7 @@ load slurm
 test_setup_file() {
 	export NO_PLUGIN=
 	[ "$(id -u)" = 0 ] || return 0
-	NO_PLUGIN=$(spank_plugstack plain) || return 0
+	NO_PLUGIN=$(spank_plugstack) || return 0
 	SLURM_TEST_GPUS=none
 	slurm_start plain none "$FILE_DIR/plugin/plugstack.conf"
 }

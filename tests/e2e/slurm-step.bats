@@ -107,7 +107,7 @@ words() {
 
 @test "working directory, home and TMPDIR are the job's" {
 	step -n1 -- busybox.tar sh -c 'pwd; echo $HOME; f=$(mktemp) && echo $f'
-	is "$(head -2 <<< "$output")" "$SLURM_HOME"$'\n'"$SLURM_HOME"
+	is "$(head -2 <<< "$output")" $'/home/slurm-user\n/home/slurm-user'
 	rm "$(tail -1 <<< "$output")"
 }
 

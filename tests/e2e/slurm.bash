@@ -7,7 +7,7 @@
 slurm_start() {
 	local d=$FILE_DIR/$1 status=0
 	mkdir -m 755 "$d"
-	printf '%s\n' "GPURUN_STORE=$d/home/store" "PATH=$d/home/bin:/usr/bin:/bin:/usr/sbin:/sbin" \
+	printf '%s\n' GPURUN_STORE=/home/slurm-user/store PATH=/home/slurm-user/bin:/usr/bin:/bin:/usr/sbin:/sbin \
 		${SLURM_TEST_GPUS:+"GPURUN_GPUS=$SLURM_TEST_GPUS"} > "$d/env"
 	bash "$HELPERS/slurm.sh" start "$d" "${@:2}" 2> "$d/why" || status=$?
 	[ $status != 0 ] || {
@@ -39,7 +39,8 @@ slurm_stop() {
 	done
 }
 
-# need_slurm NAME - that cluster is meant from now on: SLURM its directory, SLURM_HOME its user's
+# need_slurm NAME - that cluster is meant from now on: SLURM its directory, SLURM_HOME its user's as
+# seen from outside
 need_slurm() {
 	SLURM=$FILE_DIR/$1 SLURM_HOME=$FILE_DIR/$1/home
 	need_root
@@ -85,12 +86,11 @@ no_user_process() {
 	! pgrep -U "$(cat "$SLURM/uid")"
 }
 
-# spank_plugstack NAME - the plugin, made by "make spank", and the plugstack.conf that loads it in the
-# cluster of that name: into $FILE_DIR/plugin
+# spank_plugstack - the plugin, made by "make spank", and a plugstack.conf: into $FILE_DIR/plugin
 spank_plugstack() {
 	mkdir -p "$FILE_DIR/plugin"
 	[ -e /usr/include/slurm/spank.h ] || { echo "libslurm-dev is not installed"; return 1; }
 	env -u MAKEFLAGS -u MFLAGS make -s -C "$REPO" BUILD="$FILE_DIR/plugin" WERROR=1 spank >&2
-	echo "optional $FILE_DIR/plugin/spank/gpurun.so gpurun=$FILE_DIR/$1/home/bin/gpurun" \
+	echo "optional $FILE_DIR/plugin/spank/gpurun.so gpurun=/home/slurm-user/bin/gpurun" \
 		> "$FILE_DIR/plugin/plugstack.conf"
 }

@@ -13,15 +13,16 @@
 #
 # The daemons live in the mount namespace of machine.sh: GPU I by PCI address is /dev/nvidia(3-I),
 # and Slurm counts by the nodes' names, unless a FILE gres.conf says otherwise.  SLURM_TEST_DRIVER
-# is the root of a driver to be laid over /usr.  The user has an id of his own (DIR/uid) and a line
-# in a passwd that only the cluster sees.  In DIR/env stand the variables that his commands get.
+# is the root of a driver to be laid over /usr.  The user, slurm-user, has an id of his own (DIR/uid),
+# a line in a passwd that only the cluster sees, and DIR/home as his home directory.  In DIR/env stand
+# the variables that his commands get.
 #
 # Needs root and Debian's munge, slurmctld, slurmd, slurm-client.  Exit status 77 and a reason: not
 # here.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-[ $# -ge 2 ] || { sed -n '3,21s/^# \{0,1\}//p' "$0" >&2; exit 2; }
-verb=$1 dir=$2
+[ $# -ge 2 ] || { sed -n '3,22s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+verb=$1 dir=$2 home=/home/slurm-user
 shift 2
 
 cannot() {
@@ -138,6 +139,9 @@ daemons() {
 	mode=$(cat "$dir/mode") node=$(cat "$dir/node")
 	mount --bind "$dir/passwd" /etc/passwd
 	mount --bind "$dir/group" /etc/group
+	mount -t tmpfs -o mode=755 home /home
+	mkdir "$home"
+	mount --bind "$dir/home" "$home"
 	munged --force --key-file="$dir/run/munge.key" --socket="$dir/run/munge.sock" \
 		--pid-file="$dir/run/munged.pid" --log-file="$dir/log/munged" \
 		--seed-file="$dir/run/munge.seed" --num-threads=2
@@ -164,7 +168,7 @@ start() {
 	echo "$mode" > "$dir/mode"
 	echo "$node" > "$dir/node"
 	echo "$uid" > "$dir/uid"
-	{ cat /etc/passwd && echo "slurm-user:x:$uid:$uid::$dir/home:/bin/sh"; } > "$dir/passwd"
+	{ cat /etc/passwd && echo "slurm-user:x:$uid:$uid::$home:/bin/sh"; } > "$dir/passwd"
 	{ cat /etc/group && echo "slurm-user:x:$uid:"; } > "$dir/group"
 	[ -e "$dir/env" ] || : > "$dir/env"
 	(umask 077 && head -c 1024 /dev/urandom > "$dir/run/munge.key")
@@ -201,7 +205,7 @@ inside() {
 
 as() {
 	uid=$(cat "$dir/uid")
-	inside "$dir/home" USER=slurm-user LOGNAME=slurm-user \
+	inside $home USER=slurm-user LOGNAME=slurm-user \
 		setpriv --reuid "$uid" --regid "$uid" --clear-groups "$@"
 }
 
