@@ -157,12 +157,12 @@ d>"
 
 # crun does not start where cgroups of both versions are mounted.
 @test "crun reports the same" {
+	need_root
 	need crun
 	bundle b .
-	local hide=''
-	[ "$(id -u)" != 0 ] || hide='unshare --mount sh -c "umount -R /sys/fs/cgroup/unified; exec \"\$@\"" sh'
-	eval "try_command $hide crun --cgroup-manager=disabled --root $T/crun run -b b test"
-	[ "$status" = 0 ] || cannot "crun does not run here: $(tail -1 <<< "$stderr")"
+	try_command unshare --mount sh -c 'umount -R /sys/fs/cgroup/unified 2> /dev/null
+		exec crun --cgroup-manager=disabled --root "$0" run -b b test' "$T/crun"
+	is "$status" 0
 	python3 "$HELPERS/oci-bundle.py" check b < "$T/stdout"
 }
 
