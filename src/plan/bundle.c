@@ -329,15 +329,21 @@ int bundle_limits(struct builder *b, struct err *e)
 	return 0;
 }
 
+/* Of each kind as many as a person reads. */
+#define TEXTS_MAX 16
 int bundle_texts(struct builder *b, struct err *e)
 {
 	const struct oci_bundle *o = b->in->bundle;
 
-	for (size_t i = 0; i < o->ignored.n; i++)
+	for (size_t i = 0; i < o->ignored.n && i < TEXTS_MAX; i++)
 		plan_warn(b, "%s: %s: not a member that the specification knows, ignored", o->file,
 			  o->ignored.v[i]);
-	for (size_t i = 0; i < o->notes.n; i++)
+	for (size_t i = 0; i < o->notes.n && i < TEXTS_MAX; i++)
 		plan_note(b, "%s", o->notes.v[i]);
+	if (o->ignored.n > TEXTS_MAX || o->notes.n > TEXTS_MAX)
+		plan_note(b, "%s: %zu more of these", o->file,
+			  (o->ignored.n > TEXTS_MAX ? o->ignored.n - TEXTS_MAX : 0) +
+				  (o->notes.n > TEXTS_MAX ? o->notes.n - TEXTS_MAX : 0));
 	return plan_texts(b, e);
 }
 

@@ -264,6 +264,10 @@ static void test_texts(void)
 
 	built(&c, "an unknown member");
 	ok(case_says(&c.p->warnings, "/b/config.json: linux.odd: not a member"), "is said");
+	c = with("", "\"a\":1,\"b\":1,\"c\":1,\"d\":1,\"e\":1,\"f\":1,\"g\":1,\"h\":1,\"i\":1,"
+		     "\"j\":1,\"k\":1,\"l\":1,\"m\":1,\"n\":1,\"o\":1,\"p\":1,\"q\":1,\"r\":1");
+	built(&c, "many unknown members");
+	ok(c.p->warnings.n == 16 && case_says(&c.p->notes, "2 more"), "are said in a few lines");
 }
 
 int main(void)
