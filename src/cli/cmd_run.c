@@ -13,6 +13,7 @@
  * snapshot of the host is corrected, and what follows is decided again.
  */
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -100,7 +101,7 @@ static void say(struct launch *l, const struct plan *p)
 
 struct record {
 	struct launch *l;
-	const char *plan;
+	const struct plan *plan;
 };
 
 static void publish(void *arg, pid_t payload, pid_t init)
@@ -112,7 +113,7 @@ static void publish(void *arg, pid_t payload, pid_t init)
 	st->launcher = getpid();
 	st->payload = payload;
 	st->payload_start = run_pid_start(payload);
-	r = state_publish(rec->l->state_fd, st, rec->plan);
+	r = state_publish(rec->l->state_fd, st, plan_dump(rec->l->a, rec->plan));
 	if (r < 0)
 		log_warn("%s: not written: %s (ps, exec and kill do not see this container)",
 			 st->id, err_text(-r));
@@ -132,6 +133,12 @@ static const char *command_text(struct arena *a, const struct strv *argv)
 	return arena_strndup(a, text.buf ? text.buf : "", COMMAND_MAX);
 }
 
+/* In a step the processes are Slurm's to signal and to wait for, unless a reaper was asked for. */
+static bool is_rank(const struct launch *l, const struct plan *p)
+{
+	return l->host.job.kind == JOB_STEP && !(p->container.namespaces & CLONE_NEWPID);
+}
+
 static void describe(struct launch *l, const struct plan *p)
 {
 	struct state *st = &l->state;
@@ -139,7 +146,7 @@ static void describe(struct launch *l, const struct plan *p)
 	st->name = l->q->name ? l->q->name : "";
 	st->image = l->q->image;
 	st->image_id = l->image.id;
-	st->step = p->container.share_key || p->process.exec ? l->host.job.step : "";
+	st->step = is_rank(l, p) ? l->host.job.step : "";
 	st->command = command_text(l->a, &p->process.argv);
 }
 
@@ -152,11 +159,11 @@ static int reserve(struct launch *l, struct err *e)
 
 /* ---- do, and report ------------------------------------------------------------------------ */
 
-static int print_plan(struct launch *l, const char *json, struct err *e)
+static int print_plan(struct launch *l, const struct plan *p, struct err *e)
 {
 	struct answer w = { .a = l->a };
 
-	answer_add(&w, json);
+	answer_add(&w, plan_dump(l->a, p));
 	return answer_write(&w, e);
 }
 
@@ -172,42 +179,40 @@ static void report(const struct plan *p, int r, int status, struct err *e)
 }
 
 /* A rank of a step becomes its command; elsewhere the command is a child, and supervised. */
-static int perform(struct launch *l, const struct plan *p, struct record *rec, int *ret_status,
-		   struct err *e)
+static int perform(struct launch *l, const struct plan *p, int *ret_status, struct err *e)
 {
-	const struct run_hooks hooks = { .started = publish, .arg = rec };
+	struct record rec = { .l = l, .plan = p };
+	const struct run_hooks hooks = { .started = publish, .arg = &rec };
 	int r;
 
 	describe(l, p);
-	if (p->process.exec || p->container.share_key)
-		return launch_step(l, p, rec->plan, ret_status, e);
+	launch_audit_look(l);
+	if (is_rank(l, p))
+		return launch_step(l, p, ret_status, e);
 	r = reserve(l, e);
 	if (r >= 0)
-		r = launch_audit_start(l, p, "own", l->state.id, e);
+		r = launch_audit_start(l, p, l->state.id, NULL, e);
 	return r < 0 ? r : run_plan(p, &hooks, ret_status, e);
 }
 
 /* One plan, from the decision to the end of the command. */
 static int attempt(struct launch *l, int *ret_status, struct err *e)
 {
-	struct record rec = { .l = l };
 	const struct plan *p = NULL;
 	int r;
 
 	arena_free(l->plan_arena);
 	l->plan_arena = arena_new(0);
 	r = decide(l, l->plan_arena, &p, e);
-
 	if (r < 0)
 		return r;
-	rec.plan = plan_dump(l->a, p);
 	r = arena_seal(l->plan_arena);
 	if (r < 0)
 		return err_sys(e, -r, "the plan cannot be sealed");
 	if (l->q->dry_run)
-		return print_plan(l, rec.plan, e);
+		return print_plan(l, p, e);
 	say(l, p);
-	r = perform(l, p, &rec, ret_status, e);
+	r = perform(l, p, ret_status, e);
 	report(p, r, *ret_status, e);
 	return r;
 }

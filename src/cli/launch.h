@@ -56,9 +56,10 @@ struct launch {
 	bool mute;        /* another rank of the node says what holds for all */
 	struct audit *audit;
 	struct audit_facts facts;
-	bool audited; /* the start is recorded, the end is owed */
-	bool inside;  /* host paths do not lead to the host any more */
-	int signal;   /* that the command of a step died of, 0: none */
+	const struct gpu_set *energy; /* what NVML said at the start, or NULL */
+	bool audited;                 /* the start is recorded, the end is owed */
+	bool inside;                  /* host paths do not lead to the host any more */
+	int signal;                   /* that the command of a step died of, 0: none */
 };
 
 /**
@@ -80,19 +81,18 @@ int launch_fit_gpus(struct launch *l, struct err *e);    /* is the image's CUDA 
 int launch_inject_gpus(struct launch *l, struct err *e); /* l->gpu; may be repeated */
 int launch_choose_seccomp(struct launch *l, struct err *e);
 
-/**
- * launch_step - run the command as a rank of a step; see run_step() for what it returns
- * @plan_json: for the record
- */
-int launch_step(struct launch *l, const struct plan *p, const char *plan_json, int *ret_status,
-		struct err *e);
+/** launch_step - run the command as a rank of a step; see run_step() for what it returns */
+int launch_step(struct launch *l, const struct plan *p, int *ret_status, struct err *e);
 
 /** launch_audit_open - open what --audit names, before an image is unpacked for nothing */
 int launch_audit_open(struct launch *l, struct err *e);
 
+/** launch_audit_look - what has to be known before the start for the line at the end */
+void launch_audit_look(struct launch *l);
+
 /** launch_audit_start - the line of --audit, once; nothing without the option */
-int launch_audit_start(struct launch *l, const struct plan *p, const char *mode,
-		       const char *container, struct err *e);
+int launch_audit_start(struct launch *l, const struct plan *p, const char *container,
+		       const struct sys_peer *inside, struct err *e);
 
 /** launch_audit_end - the line at the end, when there was one at the start */
 void launch_audit_end(struct launch *l, int status);

@@ -19,7 +19,8 @@
 
 struct rank {
 	struct launch *l;
-	const char *key, *plan_json;
+	const char *key;
+	const struct plan *plan;
 	int lock;
 };
 
@@ -33,7 +34,8 @@ static int publish(void *arg, const struct sys_peer *first, struct err *e)
 	(void)e;
 	l->state.payload = first->pid;
 	l->state.payload_start = first->start;
-	r = state_step_publish(l->host.state_dir, rank->key, &l->state, rank->plan_json);
+	r = state_step_publish(l->host.state_dir, rank->key, &l->state,
+			       plan_dump(l->a, rank->plan));
 	if (r < 0)
 		log_warn("%s: not written: %s (ps, exec and inspect do not see this container)",
 			 rank->key, err_text(-r));
@@ -64,11 +66,10 @@ static int check_keep(const struct launch *l, struct err *e)
 	return -EBUSY;
 }
 
-int launch_step(struct launch *l, const struct plan *p, const char *plan_json, int *ret_status,
-		struct err *e)
+int launch_step(struct launch *l, const struct plan *p, int *ret_status, struct err *e)
 {
 	_cleanup_fd_ int lock = -1;
-	struct rank rank = { .l = l, .key = p->container.share_key, .plan_json = plan_json };
+	struct rank rank = { .l = l, .key = p->container.share_key, .plan = p };
 	struct run_share share = { .made = publish, .inside = take_slot, .arg = &rank };
 	struct sys_peer *peers = NULL;
 	int r;
@@ -90,7 +91,7 @@ int launch_step(struct launch *l, const struct plan *p, const char *plan_json, i
 	rank.lock = share.lock = lock;
 	share.ranks = peers;
 	l->state.created = time(NULL);
-	r = launch_audit_start(l, p, share.n_ranks ? "join" : "create", rank.key, e);
+	r = launch_audit_start(l, p, rank.key, share.n_ranks ? peers : NULL, e);
 	if (r < 0)
 		return r;
 	return run_step(p, &share, ret_status, &l->signal, &l->inside, e);

@@ -167,6 +167,23 @@ events() {
 	is "$(of 'select(.event == "start") | .driver_version' | sort -u)" 550.163.01
 }
 
+@test "the energy that the GPUs used, by NVML before and after" {
+	need_machine
+	local driver=$FILE_DIR/energy nvml conf
+	cp -a "$STUB" "$driver"
+	nvml=$(find "$driver" -type f -name 'libnvidia-ml.so.*')
+	conf=$nvml.conf
+	${CC:-gcc} -O1 -w -shared -fPIC -Wl,-soname,libnvidia-ml.so.1 -o "$nvml" "$HELPERS/fake-nvml.c" -ldl
+	printf 'gpus 3\nenergy 5000\n' > "$conf"
+	on_root -- --driver-root "$driver" --audit "$LOG" --audit-end --gpus 1 -v "$conf:/conf" "$BUSYBOX" \
+		sh -c 'printf "gpus 3\nenergy 9000\n" > /conf'
+	is "$status" 0
+	is "$(of 'select(.event == "end") | .gpus[0].energy_mj')" 4000
+	printf 'gpus 3\nenergy 5000\n' > "$conf"
+	on_root -- --driver-root "$driver" --audit "$T/none" --gpus 1 "$BUSYBOX" true
+	is "$(of 'select(.event == "end") | .gpus[0].energy_mj' "$T/none")" null
+}
+
 # ---- daemons -----------------------------------------------------------------------------------
 
 # logged KIND SOCKET WORD... - gpurun where a daemon listens at SOCKET; its messages are in $T/messages

@@ -366,10 +366,10 @@ calls() {
 }
 
 @test "a command whose end is recorded is supervised, and ends as it would alone" {
-	need_user
 	audited=("$GPURUN" --audit "$T/audit" --audit-end "$BUSYBOX")
 	is "$("$PEER" run "${audited[@]}" sh -c 'exit 9')" 'exit 9'
 	is "$("$PEER" run "${audited[@]}" sh -c 'kill -USR1 $$')" 'signal 10'
+	[ "$(id -u)" != 0 ] || return 0 # ranks of root share nothing
 	stay 0 --audit "$T/audit" --audit-end
 	is "$(spaces 1)" "$(cat "$T/rank.0")"
 	kill -TERM "${RANKS[0]}"
