@@ -13,6 +13,7 @@
 #include <gpurun/fd.h>
 #include <gpurun/log.h>
 #include <gpurun/run.h>
+#include <gpurun/str.h>
 
 #include "launch.h"
 #include "record.h"
@@ -24,6 +25,48 @@ struct rank {
 	int lock;
 };
 
+/* Is this a rank that will talk to the others, by what its launcher left for it? */
+static bool is_wired(const struct host *h)
+{
+	static const char *const variables[] = { "PMI_RANK", "PMI_FD", "PMIX_RANK" };
+
+	for (size_t i = 0; i < ELEMENTS(variables); i++)
+		if (host_getenv(h, variables[i]))
+			return h->job.local_size != 1;
+	return false;
+}
+
+/*
+ * Ranks of one image in two containers do not reach each other's memory: MPI is slow then, or
+ * stops without a word.  It is nobody's wish, but what another directory of a rank can lead to.
+ */
+static void warn_split(const struct rank *rank)
+{
+	const struct launch *l = rank->l;
+	struct err ignored = { 0 };
+	struct strv dirs = { 0 };
+	struct state *v = NULL;
+	size_t n = 0;
+
+	if (!rank->plan->container.share_key || !is_wired(&l->host))
+		return;
+	strv_push(l->a, &dirs, l->host.state_dir);
+	if (state_list(l->a, &dirs, &v, &n, &ignored) < 0)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		if (!str_eq(v[i].step, l->state.step) ||
+		    !str_eq(v[i].image_id, l->state.image_id) ||
+		    !str_eq(v[i].image, l->state.image))
+			continue;
+		log_warn("step %s: its ranks are in several containers and cannot read each "
+			 "other's memory",
+			 l->state.step);
+		log_hint("give all ranks the same options, and current directories below one that "
+			 "they share; gpurun ps shows the containers");
+		return;
+	}
+}
+
 /* The container is made: its record is for ps, exec and inspect, so its loss is only said. */
 static int publish(void *arg, const struct sys_peer *first, struct err *e)
 {
@@ -32,6 +75,7 @@ static int publish(void *arg, const struct sys_peer *first, struct err *e)
 	int r;
 
 	(void)e;
+	warn_split(rank);
 	l->state.payload = first->pid;
 	l->state.payload_start = first->start;
 	r = state_step_publish(l->host.state_dir, rank->key, &l->state,

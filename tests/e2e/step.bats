@@ -72,6 +72,17 @@ gone() {
 	is "$(rank 1 "$BUSYBOX" cat /file)" seen
 }
 
+@test "ranks that are to talk to each other are warned of a second container" {
+	need_user
+	stay 0
+	export PMI_RANK=1
+	works --tmpfs /other "$BUSYBOX" true
+	says 'step 7.0: its ranks are in several containers'
+	silent "$BUSYBOX" true
+	unset PMI_RANK
+	silent --tmpfs /other "$BUSYBOX" true
+}
+
 @test "all other namespaces, cgroup and /dev/shm are the job's" {
 	need_user
 	for n in pid ipc net uts cgroup; do
