@@ -81,7 +81,7 @@ table_filter() {
 	same "--gpu-bind=single:1" 'open 0 cuda 0;open 1 cuda 1' -n2 --gres=gpu:2 --gpu-bind=single:1
 	same "one rank, one GPU" 'open 0 cuda 0' -n1 --gres=gpu:1
 	taken 'open 23 cuda 32;open 23 cuda 32' 'open 2 cuda 2;open 3 cuda 3'
-	batch 'batch: open 01 cuda 10' "0: open 0 cuda 0"$'\n'"1: open 1 cuda 1" "0: $NONE"
+	script 'batch: open 01 cuda 10' "0: open 0 cuda 0"$'\n'"1: open 1 cuda 1" "0: $NONE"
 }
 
 # Nothing is filtered: Slurm only says which, and a container holds no more than it must.
@@ -92,7 +92,7 @@ table_none() {
 	same "--gpus-per-task=1" 'open 0123 cuda 3;open 0123 cuda 2' -n2 --gpus-per-task=1
 	same "--gpus-per-task=2" 'open 0123 cuda 32;open 0123 cuda 10' -n2 --gpus-per-task=2
 	row "one rank, one GPU" 'open 0123 cuda 3' 'open 3 cuda 3' -n1 --gres=gpu:1
-	batch 'batch: open 23 cuda 32' "0: open 0123 cuda 3"$'\n'"1: open 0123 cuda 2" "0: $NONE"
+	script 'batch: open 23 cuda 32' "0: open 0123 cuda 3"$'\n'"1: open 0123 cuda 2" "0: $NONE"
 }
 
 # gres.conf counts as CUDA does, by PCI address.
@@ -114,18 +114,15 @@ taken() {
 	wait $holder
 }
 
-# batch IN-BATCH TASKS NOTHING - a batch script, a step of two tasks in it, a step without GPUs
-batch() {
-	cat > "$SLURM_HOME/script" <<- 'END'
+# script IN-BATCH TASKS NOTHING - a batch script, a step of two tasks in it, a step without GPUs
+script() {
+	batch --gres=gpu:2 -n2 <<- 'END'
 		#!/bin/sh
-		#SBATCH --gres=gpu:2 -n2 -o out.%j
 		gpurun -q busybox.tar sh task
 		srun --overlap -n2 --gpus-per-task=1 gpurun -q busybox.tar sh task | sort
 		srun --overlap -n1 --gres=gpu:0 gpurun -q busybox.tar sh task
 	END
-	on_slurm sbatch -Q -W script
-	verdict "$mode: a batch script and its steps" "$(cat "$SLURM_HOME"/out.*)" "$1"$'\n'"$2"$'\n'"$3"
-	rm -f "$SLURM_HOME"/out.*
+	verdict "$mode: a batch script and its steps" "$output" "$1"$'\n'"$2"$'\n'"$3"
 }
 
 cluster() {

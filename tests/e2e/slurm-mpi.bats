@@ -51,12 +51,12 @@ ALL='4 ranks: round and summed up'
 }
 
 @test "mpirun in a batch job" {
-	on_slurm sh -c 'cat > script' <<- 'END'
+	batch -n4 <<- 'END'
 		#!/bin/sh
 		mpirun -np 4 --oversubscribe gpurun openmpi.tar mpi-test
 	END
-	ok sbatch -Q -W -n4 -o script.out script
-	is "$(cat "$SLURM_HOME/script.out")" "$ALL"
+	is "$status" 0:0
+	is "$output" "$ALL"
 }
 
 @test "mpirun inside of one container" {

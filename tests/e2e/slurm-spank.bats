@@ -86,12 +86,11 @@ test_teardown() {
 }
 
 @test "a batch script is none of the plugin's, its steps are" {
-	on_slurm sh -c 'cat > script' <<- 'END'
+	batch <<- 'END'
 		#!/bin/sh
 		srun --gpurun-image=busybox.tar busybox | head -1
 	END
-	ok sbatch -Q -W -o script.out script
-	has "$(cat "$SLURM_HOME/script.out")" '^BusyBox v'
+	has "$output" '^BusyBox v'
 	job sbatch -Q --gpurun-image=busybox.tar script
 	[ "$status" != 0 ]
 	has "$stderr" 'gpurun-image'

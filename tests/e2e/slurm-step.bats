@@ -85,14 +85,19 @@ words() {
 	is "$(sort -u "$T/one" "$SLURM_HOME/script.out" | wc -l)" 3
 }
 
+# A namespace's number is given again when it is gone: the ranks wait for each other.
+MEET='echo > $1.$SLURM_PROCID; i=0
+	while [ $i -lt $SLURM_NTASKS ]; do /home/slurm-user/bin/rank wait $1.$i; i=$((i + 1)); done
+	readlink /proc/self/ns/mnt'
+
 @test "--share none: a container for each rank" {
-	step -n4 -- --share none busybox.tar readlink /proc/self/ns/mnt
+	step -n4 -- --share none busybox.tar sh -c "$MEET" sh none
 	is "$(sort -u <<< "$output" | wc -l)" 4
 }
 
 @test "root's ranks have a container each, and are told why --share step is refused" {
 	local as_root=(bash "$HELPERS/slurm.sh" root "$SLURM" env GPURUN_STORE="$T/store" XDG_RUNTIME_DIR="$T/run")
-	try_command "${as_root[@]}" srun -n2 gpurun -q "$SLURM_HOME/busybox.tar" readlink /proc/self/ns/mnt
+	try_command "${as_root[@]}" srun -n2 gpurun -q -v /home "$SLURM_HOME/busybox.tar" sh -c "$MEET" sh /home/slurm-user/root
 	is "$status" 0
 	is "$(sort -u <<< "$output" | wc -l)" 2
 	try_command "${as_root[@]}" srun -Q -n1 gpurun --share step "$SLURM_HOME/busybox.tar" true

@@ -67,6 +67,15 @@ ok() {
 	is "$stderr" ''
 }
 
+# batch SBATCH-OPTION... - submit the script on stdin and wait for its end (sbatch -W looks every two
+# seconds): $output is what it and its steps said, $JOB its number, $status "CODE:SIGNAL"
+batch() {
+	on_slurm sh -c 'cat > script; : > script.out'
+	JOB=$(on_slurm sbatch --parsable -o script.out "$@" script)
+	wait_for 60 job_over "$JOB"
+	status=$(job_field "$JOB" ExitCode) output=$(cat "$SLURM_HOME/script.out") stderr=
+}
+
 # job_id - of the newest job
 job_id() {
 	on_slurm squeue -h -t all -S -i -o %i | head -1
@@ -83,7 +92,7 @@ job_over() {
 
 # no_user_process - nobody runs as the cluster's user
 no_user_process() {
-	! pgrep -U "$(cat "$SLURM/uid")"
+	! bash "$HELPERS/slurm.sh" processes "$SLURM"
 }
 
 # spank_plugstack - the plugin, made by "make spank", and a plugstack.conf: into $FILE_DIR/plugin

@@ -5,6 +5,7 @@
 #	slurm.sh start DIR none|v1|v2 [FILE...]  start it; FILEs go beside slurm.conf
 #	slurm.sh as DIR COMMAND...               run COMMAND there as its ordinary user
 #	slurm.sh root DIR COMMAND...             the same as root
+#	slurm.sh processes DIR                   pids of its user's processes; fails when there are none
 #	slurm.sh stop DIR                        end its jobs, its daemons, every process of its user
 #
 # none filters no devices (proctrack/linuxproc); v1 and v2 are ConstrainDevices with the cgroups of
@@ -21,7 +22,7 @@
 # here.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-[ $# -ge 2 ] || { sed -n '3,22s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+[ $# -ge 2 ] || { sed -n '3,23s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 verb=$1 dir=$2 home=/home/slurm-user
 shift 2
 
@@ -211,15 +212,15 @@ as() {
 
 # ---- stop -------------------------------------------------------------------------------------
 
-# users_processes - pids of the cluster's user, who is nobody else's
+# users_processes - pids of the cluster's user, but for those that wait to be reaped
 users_processes() {
-	pgrep -U "$(cat "$dir/uid")"
+	ps -U "$(cat "$dir/uid")" -o stat=,pid= | awk '!/^Z/ { print $2; n++ } END { exit !n }'
 }
 
 # stepds - pids of this cluster's slurmstepds: they have its configuration in their environment
 stepds() {
 	local p found=1
-	for p in $(pgrep -x slurmstepd); do
+	for p in $(pgrep slurmstepd); do
 		tr '\0' '\n' < "/proc/$p/environ" 2> /dev/null | grep -qxF "SLURM_CONF=$dir/etc/slurm.conf" || continue
 		echo "$p"
 		found=0
@@ -273,6 +274,7 @@ start) start "$@" ;;
 daemons) daemons ;;
 as) as "$@" ;;
 root) inside /root USER=root LOGNAME=root "$@" ;;
+processes) users_processes ;;
 stop) stop ;;
 *) exit 2 ;;
 esac
