@@ -90,6 +90,8 @@ int step_slot(struct child *c, struct err *e);
 int step_init(struct child *c, struct err *e);
 int step_exec(struct child *c, struct err *e);
 
+/* rootfs.c: a detached mount of a file of the base, which no other bind takes along */
+int base_clone(struct child *c, const char *name);
 /* rootfs.c: make the working directory below @root when it is missing and may be made */
 int workdir_make(const struct plan_process *p, int root, struct err *e);
 

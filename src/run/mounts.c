@@ -278,7 +278,7 @@ static int file_bind(struct child *c, const struct op *op, struct err *e)
 	r = file_create(c->base, "file", op);
 	if (r < 0)
 		return op_error(op, -r, e);
-	tree = sys_open_tree(c->base, "file", OPEN_TREE_CLONE | O_CLOEXEC);
+	tree = base_clone(c, "file");
 	if (tree < 0)
 		return op_error(op, -tree, e);
 	bound.attrs |= MOUNT_ATTR_RDONLY;

@@ -6,7 +6,11 @@
  * this mount namespace sees:
  *	BASE/root    the new root
  *	BASE/u, w    overlay's upper and work directory, unless they are on disk
- *	BASE/empty   source of the masks over directories
+ *	BASE/file    for a moment, source of a file in a root that cannot be written
+ * What the container mounts of the host may hold the directory that BASE is in: /dev/shm does, in
+ * a job.  There the new root would be once more, as it is before the masks, and the records by
+ * which ranks and "gpurun exec" enter containers.  So no bind takes BASE along, and our directory
+ * is covered by an empty one, which every bind takes along and which the masks are made of.
  * The overlay is mounted by mount(2) with the layers named as /proc/self/fd/N: the short names
  * make 128 layers fit the one page that mount data may have, and the same call works on every
  * kernel since 5.11 (fsconfig's "lowerdir+" needs 6.8).  userxattr is always given: without it
@@ -37,6 +41,43 @@ static int make_dir(int at, const char *name, mode_t mode, struct err *e)
 	return 0;
 }
 
+/* An empty directory over the one that @base is in. */
+static int cover_mount(struct child *c, const char *base, struct err *e)
+{
+	const unsigned long flags = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC;
+	const char *slash = strrchr(base, '/');
+	char dir[4096];
+
+	if (!slash || slash == base || (size_t)(slash - base) >= sizeof(dir))
+		return err_sys(e, EINVAL, "%s", base);
+	memcpy(dir, base, (size_t)(slash - base));
+	dir[slash - base] = '\0';
+	if (mount("gpurun", dir, "tmpfs", flags, "mode=0555,size=4k,nr_inodes=1") < 0)
+		return err_sys(e, errno, "tmpfs on %s", dir);
+	c->empty = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return c->empty < 0 ? err_sys(e, errno, "%s", dir) : 0;
+}
+
+static int base_propagation(const struct child *c, uint64_t propagation)
+{
+	const struct sys_mount_attr attr = { .propagation = propagation };
+
+	return sys_mount_setattr(c->base, "", AT_EMPTY_PATH, &attr);
+}
+
+int base_clone(struct child *c, const char *name)
+{
+	int tree, r = base_propagation(c, MS_PRIVATE);
+
+	if (r < 0)
+		return r;
+	tree = sys_open_tree(c->base, name, OPEN_TREE_CLONE | O_CLOEXEC);
+	r = base_propagation(c, MS_UNBINDABLE);
+	if (r < 0)
+		(void)fd_close(tree);
+	return r < 0 ? r : tree;
+}
+
 /* The tmpfs that everything is built on; the old working directory is left for it. */
 static int base_mount(struct child *c, struct err *e)
 {
@@ -55,12 +96,7 @@ static int base_mount(struct child *c, struct err *e)
 	if (c->base < 0)
 		return err_sys(e, errno, "%s", root->base);
 	r = make_dir(c->base, "root", 0755, e);
-	if (r == 0)
-		r = make_dir(c->base, "empty", 0555, e);
-	if (r < 0)
-		return r;
-	c->empty = openat(c->base, "empty", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return c->empty < 0 ? err_sys(e, errno, "empty") : 0;
+	return r < 0 ? r : cover_mount(c, root->base, e);
 }
 
 /* Upper and work directory: below the base, or those prepared on disk. */
@@ -170,14 +206,13 @@ static int bind_mount(struct child *c, struct err *e)
 int step_rootfs(struct child *c, struct err *e)
 {
 	const struct plan_root *root = &c->plan->container.root;
-	char target[4096];
+	char target[64];
 	int r;
 
 	r = base_mount(c, e);
 	if (r < 0)
 		return r;
-	if ((size_t)snprintf(target, sizeof(target), "%s/root", root->base) >= sizeof(target))
-		return err_sys(e, ENAMETOOLONG, "%s", root->base);
+	(void)snprintf(target, sizeof(target), "/proc/self/fd/%d/root", c->base);
 	if (root->kind == ROOT_OVERLAY)
 		r = overlay_mount(c, target, e);
 	else if (root->kind == ROOT_BIND)
@@ -186,8 +221,12 @@ int step_rootfs(struct child *c, struct err *e)
 		r = err_sys(e, errno, "tmpfs root");
 	if (r < 0)
 		return r;
+	/* not before: overlay clones the mount that its upper is in */
+	r = base_propagation(c, MS_UNBINDABLE);
+	if (r < 0)
+		return err_sys(e, -r, "tmpfs on %s", root->base);
 	c->root = openat(c->base, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return c->root < 0 ? err_sys(e, errno, "%s", target) : 0;
+	return c->root < 0 ? err_sys(e, errno, "%s/root", root->base) : 0;
 }
 
 int workdir_make(const struct plan_process *p, int root, struct err *e)

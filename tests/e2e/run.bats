@@ -443,6 +443,15 @@ in_bb() {
 	is "$(cat /proc/sys/vm/swappiness /proc/sys/kernel/core_pattern)" "$before"
 }
 
+@test "the state directory is not inside with a mount that holds it, and the masks have no way around" {
+	works --ipc host "$BUSYBOX" sh -c "ls -A $XDG_RUNTIME_DIR/gpurun; grep -c gpurun/mnt /proc/self/mountinfo || true"
+	is "$output" 0
+	works -v "$T/run:/x" "$BUSYBOX" sh -c 'ls -A /x/gpurun; touch /x/gpurun/y 2>&1 | grep -o Read-only'
+	is "$output" Read-only
+	works -v "$T/run:/x" "$BUSYBOX" sh -c 'rmdir /x/gpurun 2> /dev/null || mv /x/gpurun /x/y 2> /dev/null || echo stays'
+	is "$output" stays
+}
+
 @test "/dev holds the base nodes, and they work" {
 	in_bb sh -c 'ls /dev | tr "\n" " "; ls -ld /dev/fd /dev/stdin /dev/stdout /dev/stderr /dev/ptmx | sed "s/.* \/dev/\/dev/"'
 	for n in null zero full random urandom tty fd stdin stdout stderr ptmx pts shm $(grep -o mqueue /proc/filesystems); do

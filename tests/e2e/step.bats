@@ -179,6 +179,13 @@ gone() {
 	done
 }
 
+@test "the file by which ranks find each other is not there inside" {
+	need_user
+	stay 0
+	is "$(rank 1 "$BUSYBOX" sh -c "ls -A $XDG_RUNTIME_DIR; ls -A $XDG_RUNTIME_DIR/gpurun")" gpurun
+	is "$(spaces 2)" "$(cat "$T/rank.0")"
+}
+
 @test "an error ends in one message and 125, before and after the container is entered" {
 	fails 125 -v "$T/no-such:/data" "$BUSYBOX" true
 	says "$T/no-such"
