@@ -1,3 +1,4 @@
+#!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # slurm-task.sh - which GPUs a task has, one line: its number, the minors of the nodes that it can
 # open, and those that a CUDA program would use, in its order.  GPU I by PCI address has the minor
@@ -21,11 +22,12 @@ if [ -z "${CUDA_VISIBLE_DEVICES+set}" ]; then
 	cuda=$(echo $by_address | tr -d ' ')
 else
 	for i in $(echo "$CUDA_VISIBLE_DEVICES" | tr , ' '); do
+		# shellcheck disable=SC2086 # one word a GPU
 		set -- $by_address
 		[ "$i" -lt $# ] || break # CUDA stops at the first that it does not know
 		shift "$i"
 		cuda=$cuda$1
 	done
 fi
-[ -n "${SLURM_STEP_ID-}" ] || SLURM_PROCID=batch
+[ -n "${SLURM_STEP_ID-}" ] || SLURM_PROCID='batch'
 echo "$SLURM_PROCID: open ${open:--} cuda ${cuda:--}"
