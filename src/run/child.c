@@ -57,8 +57,8 @@
  * among them, so they cannot look into it, nor use what it still has open of the host, and it
  * executes nothing before all of the steps are done; the slot that lets others in through it is
  * taken after the last loss.  It is its caller's own process: its steps return their failure, and
- * what a launcher would have set or closed for good (a death signal, the umask, inherited
- * descriptors) is left alone.
+ * what a launcher would have set or closed for good (a death signal, the umask, ignored and blocked
+ * signals, inherited descriptors) is left alone.
  */
 #include <errno.h>
 #include <unistd.h>

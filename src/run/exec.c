@@ -217,6 +217,8 @@ int step_exec(struct child *c, struct err *e)
 #ifdef COVERAGE
 	__gcov_dump();
 #endif
-	signals_reset(&c->ignored);
+	/* a command that takes our place has what our caller chose for it */
+	if (!p->exec)
+		signals_reset(&c->ignored);
 	return exec_failed(p, exec_in_path(p, p->path ? p->path : ""), e);
 }

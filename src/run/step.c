@@ -214,7 +214,6 @@ int run_step(const struct plan *p, const struct run_share *share, int *ret_statu
 	if (!p->process.exec)
 		return run_supervised(p, share, ret_status, ret_signal, e);
 	c.share = share;
-	signals_ignored(&c.ignored);
 	r = rank_run(&c, e);
 	*ret_inside = c.inside;
 	c.status = fd_close(c.status);
