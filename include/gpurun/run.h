@@ -73,6 +73,13 @@ int run_step(const struct plan *p, const struct run_share *share, int *ret_statu
 /** run_peer - what identifies the process @pid now; -errno */
 int run_peer(pid_t pid, struct sys_peer *ret);
 
+/**
+ * run_sealed - have this program run from a copy that nobody can write, if its file is the caller's
+ * @argv, @env: what it is started with once more; what was done so far is done again
+ * Does not return when it is copied; 0: it need not be, or is; -errno: it cannot be
+ */
+int run_sealed(const char *const *argv, char *const *env);
+
 /** run_hands_on - does a launcher hand this signal on to its command? (SIGKILL, SIGABRT: no) */
 bool run_hands_on(int sig);
 

@@ -24,6 +24,7 @@ struct cmd_in {
 	struct ask *ask;
 	bool verb_left_out;       /* "gpurun IMAGE" */
 	const char *const *words; /* everything behind the verb, as typed (for __complete) */
+	const char *const *argv;  /* what starts this process anew */
 };
 
 /**

@@ -178,6 +178,8 @@ static int run(const struct cmd_in *in, int *ret_status, struct err *e)
 	const struct plan *p = NULL;
 	int r = gather(&x, e);
 
+	if (r >= 0 && !x.input.landlock_dev)
+		launch_seal(in);
 	if (r >= 0)
 		r = plan_exec(a, &x.input, &p, e);
 	if (r < 0)

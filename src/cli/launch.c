@@ -8,10 +8,12 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 
 #include <gpurun/fd.h>
 #include <gpurun/log.h>
 #include <gpurun/profile.h>
+#include <gpurun/run.h>
 #include <gpurun/str.h>
 
 #include "launch.h"
@@ -120,6 +122,22 @@ static int check_sources(const struct launch *l, struct err *e)
 	return r;
 }
 
+void launch_seal(const struct cmd_in *in)
+{
+	int r = run_sealed(in->argv, environ);
+
+	if (r < 0)
+		log_warn("the file of gpurun can be written by you, and so by a command that "
+			 "reaches it (/proc/self/exe); a sealed copy is not to be had: %s",
+			 err_text(-r));
+}
+
+/* Will the device list be in force, which forbids to execute our file as well? */
+static bool has_landlock(const struct launch *l)
+{
+	return l->host.landlock_abi >= 5 && !l->share && !l->q->nested && l->q->landlock != TRI_OFF;
+}
+
 int launch_look(struct launch *l, struct err *e)
 {
 	const char *path = l->q->sysroot ? l->q->sysroot : "/";
@@ -136,6 +154,8 @@ int launch_look(struct launch *l, struct err *e)
 		return r;
 	l->share = plan_will_share(l->q, &l->host);
 	l->mute = l->host.job.kind == JOB_STEP && l->host.job.local_rank > 0;
+	if (!l->q->dry_run && !has_landlock(l))
+		launch_seal(l->in);
 	if (!l->q->sysroot)
 		l->host.proc_fresh = true;
 	if (l->q->userns == USERNS_SUBID)

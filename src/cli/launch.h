@@ -63,6 +63,12 @@ struct launch {
 };
 
 /**
+ * launch_seal - where Landlock will not keep a command from the file of this program
+ * May start the process anew: before anything is done, and anything said.
+ */
+void launch_seal(const struct cmd_in *in);
+
+/**
  * launch_run - all of "gpurun run", from the look at the host to the report
  * @bundle: what oci-run starts in the place of an image, or NULL
  * @env:    in which the host is looked at

@@ -68,10 +68,10 @@ static void setup_log(const struct request *q)
 static int perform(struct arena *a, const char *const *argv, int *ret_status, struct err *e)
 {
 	struct ask asked = { 0 };
-	struct cmd_in in = { .a = a, .ask = &asked };
+	struct cmd_in in = { .a = a, .ask = &asked, .argv = spank_argv(a, argv) };
 	int r;
 
-	in.cmd = cmd_choose(spank_argv(a, argv), &in.words, &in.verb_left_out);
+	in.cmd = cmd_choose(in.argv, &in.words, &in.verb_left_out);
 	r = cmd_ask(&in, e);
 	setup_log(&asked.request);
 	if (r < 0)

@@ -173,6 +173,14 @@ gone() {
 	is "$(: | rank 0 "$BUSYBOX" sh -c 'ls -l /proc/self/fd/0 | grep -c pipe')" 1
 }
 
+@test "ignored and blocked signals are the caller's choice" {
+	local with="env --ignore-signal=USR1 --ignore-signal=PIPE --block-signal=USR2"
+	for options in "" "--share none"; do
+		is "$($with "$GPURUN" $options "$BUSYBOX" grep -E '^Sig(Ign|Blk)' /proc/self/status)" \
+			"$($with grep -E '^Sig(Ign|Blk)' /proc/self/status)"
+	done
+}
+
 @test "a file that the image names through our descriptors is not there" {
 	for fd in 3 4 5 6 7 8 9 10 11 12; do
 		fails 127 "$BUSYBOX" /proc/self/fd/$fd/bin/true
@@ -184,6 +192,20 @@ gone() {
 	stay 0
 	is "$(rank 1 "$BUSYBOX" sh -c "ls -A $XDG_RUNTIME_DIR; ls -A $XDG_RUNTIME_DIR/gpurun")" gpurun
 	is "$(spaces 2)" "$(cat "$T/rank.0")"
+}
+
+@test "a program file that the user can write is not what runs inside, where Landlock is not" {
+	need_user
+	cp "$GPURUN" own
+	for options in "--audit $T/audit --audit-end" "--share none --pid private --security-opt landlock=off"; do
+		./own $options "$BUSYBOX" sh -c 'echo; exec sleep 1000' > started &
+		RANKS+=($!)
+		wait_for 10 test -s started
+		is "$(readlink "/proc/$!/exe") $(cat "/proc/$!/comm")" '/memfd:gpurun (deleted) gpurun'
+		kill $!
+		rm started
+	done
+	is "$(./own "$BUSYBOX" ./peer open 9< own)" "$(./peer open 9< own)"
 }
 
 @test "an error ends in one message and 125, before and after the container is entered" {
