@@ -41,19 +41,30 @@ static int make_dir(int at, const char *name, mode_t mode, struct err *e)
 	return 0;
 }
 
-/* An empty directory over the one that @base is in. */
-static int cover_mount(struct child *c, const char *base, struct err *e)
+/* An empty directory over one that is not the container's business. */
+static int cover(const char *dir, struct err *e)
 {
 	const unsigned long flags = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC;
+
+	if (mount("gpurun", dir, "tmpfs", flags, "mode=0555,size=4k,nr_inodes=1") < 0)
+		return err_sys(e, errno, "tmpfs on %s", dir);
+	return 0;
+}
+
+/* The one that @base is in. */
+static int cover_state(struct child *c, const char *base, struct err *e)
+{
 	const char *slash = strrchr(base, '/');
 	char dir[4096];
+	int r;
 
 	if (!slash || slash == base || (size_t)(slash - base) >= sizeof(dir))
 		return err_sys(e, EINVAL, "%s", base);
 	memcpy(dir, base, (size_t)(slash - base));
 	dir[slash - base] = '\0';
-	if (mount("gpurun", dir, "tmpfs", flags, "mode=0555,size=4k,nr_inodes=1") < 0)
-		return err_sys(e, errno, "tmpfs on %s", dir);
+	r = cover(dir, e);
+	if (r < 0)
+		return r;
 	c->empty = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return c->empty < 0 ? err_sys(e, errno, "%s", dir) : 0;
 }
@@ -96,7 +107,7 @@ static int base_mount(struct child *c, struct err *e)
 	if (c->base < 0)
 		return err_sys(e, errno, "%s", root->base);
 	r = make_dir(c->base, "root", 0755, e);
-	return r < 0 ? r : cover_mount(c, root->base, e);
+	return r < 0 ? r : cover_state(c, root->base, e);
 }
 
 /* Upper and work directory: below the base, or those prepared on disk. */
@@ -182,7 +193,8 @@ static int overlay_mount(struct child *c, const char *target, struct err *e)
 			e->topic = ERR_TOPIC_OVERLAY;
 		return -e->code;
 	}
-	return 0;
+	/* "rm -r $TMPDIR" inside is not to take the root's own files away */
+	return c->plan->container.root.upper ? cover(c->plan->container.root.upper, e) : 0;
 }
 
 /* With what is mounted below it: in a user namespace the kernel does not let us leave that out. */

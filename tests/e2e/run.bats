@@ -344,6 +344,8 @@ in_bb() {
 	works --scratch "$T/scratch" "$BUSYBOX" sh -c 'head -c 1000000 /dev/zero > /big; rm -r /etc; ls -d /big'
 	is "$output" /big
 	is "$(ls -A "$T/scratch")" ''
+	works --scratch "$T/scratch" -v "$T/scratch:/s" "$BUSYBOX" sh -c 'rm -rf /s/* 2> /dev/null; echo a > /a; cat /a'
+	is "$output" a
 	fails 125 --scratch "$T/none" "$BUSYBOX" true
 }
 
