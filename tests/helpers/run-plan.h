@@ -64,7 +64,7 @@ static TAP_UNUSED struct plan *plan_new(const char *script)
 	p->container.gid_outside = p->container.gid_inside = getgid();
 	p->container.root.kind = ROOT_OVERLAY;
 	p->container.root.size = 1U << 24;
-	p->container.root.base = arena_printf(arena, "%s/base", dir);
+	p->container.root.base = arena_printf(arena, "%s/state/mnt", dir);
 	strv_push(arena, &p->container.root.lowers, arena_printf(arena, "%s/lower", dir));
 	add_host_tree(p);
 	add(p, (struct op){ .kind = OP_PROC, .dst = "/proc" });
@@ -104,7 +104,8 @@ static TAP_UNUSED bool run_tests_begin(void)
 	(void)chmod(dir, 0755);
 	arena = arena_new(0);
 	(void)mkdir(arena_printf(arena, "%s/lower", dir), 0755);
-	(void)mkdir(arena_printf(arena, "%s/base", dir), 0755);
+	(void)mkdir(arena_printf(arena, "%s/state", dir), 0755);
+	(void)mkdir(arena_printf(arena, "%s/state/mnt", dir), 0755);
 	return true;
 }
 
