@@ -14,7 +14,6 @@
 #include <gpurun/host.h>
 #include <gpurun/image.h>
 #include <gpurun/plan.h>
-#include <gpurun/sys.h>
 
 struct audit;
 
@@ -35,9 +34,8 @@ struct audit_facts {
 	const struct gpu_choices *gpus; /* of this process, not of the step */
 	const char *driver_version;     /* or NULL */
 	const char *gpu_source;         /* text of --gpus, or "auto" */
-	const char *mode;               /* "create", "join", "own" */
+	const char *mode;               /* "own", or "share": that of a step */
 	const char *container;          /* id or share key */
-	const struct sys_peer *peer;    /* who is inside already ("join"), or NULL */
 };
 
 /** audit_start - the line at the start; a child of ours that ends later counts to the command */

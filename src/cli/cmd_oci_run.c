@@ -7,9 +7,16 @@
  * runtime (Slurm's oci.conf) gives it nearly no environment: which job this is, which rank, and
  * which GPUs, stands in process.env.  So that is the environment in which the host is looked at;
  * our own counts where it says nothing.
+ *
+ * An image's author can write process.env as well, and in a step some layers are off.  So it is
+ * believed only where our own environment comes from a launcher, too, and of the descriptors that
+ * came to us it gets the one by which MPI finds its launcher, if that is a socket.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <gpurun/fd.h>
@@ -53,8 +60,38 @@ int launch_take_bundle(struct launch *l, struct err *e)
 	return r;
 }
 
+/* ---- what process.env may say ------------------------------------------------------------------- */
+
+static bool is_launched(void)
+{
+	static const char *const variables[] = {
+		"SLURM_PROCID", "SLURM_JOB_ID", "PMIX_RANK", "PMI_RANK", "PALS_RANKID",
+	};
+
+	for (size_t i = 0; i < ELEMENTS(variables); i++)
+		if (getenv(variables[i]))
+			return true;
+	return false;
+}
+
+/* The launcher's socket, as --preserve-fd would keep it. */
+static void keep_pmi(struct arena *a, const struct strv *env, struct request *q)
+{
+	for (size_t i = 0; i < env->n; i++) {
+		const char *value = str_after(env->v[i], "PMI_FD=");
+		uint64_t fd = 0;
+		struct stat st;
+
+		if (value && num_u64(value, INT_MAX, &fd) == 0 && fd > STDERR_FILENO &&
+		    opt_fd_inherited((int)fd) && fstat((int)fd, &st) == 0 && S_ISSOCK(st.st_mode))
+			VEC_PUSH(a, q->preserve_fds, q->n_preserve_fds, q->cap_preserve_fds,
+				 (int)fd);
+	}
+}
+
 static int run(const struct cmd_in *in, int *ret_status, struct err *e)
 {
+	const char *const *env = (const char *const *)environ;
 	struct request *q = &in->ask->request;
 	const char *id = q->args.v[0];
 	struct oci_bundle b = { 0 };
@@ -70,8 +107,11 @@ static int run(const struct cmd_in *in, int *ret_status, struct err *e)
 		r = oci_request(&b, id, q, e);
 	if (r < 0)
 		return r;
-	return launch_run(in, &b, oci_environ(in->a, &b.env, (const char *const *)environ),
-			  ret_status, e);
+	if (is_launched()) {
+		keep_pmi(in->a, &b.env, q);
+		env = oci_environ(in->a, &b.env, env);
+	}
+	return launch_run(in, &b, env, ret_status, e);
 }
 
 const struct cmd cmd_oci_run = {

@@ -191,7 +191,7 @@ static int perform(struct launch *l, const struct plan *p, int *ret_status, stru
 		return launch_step(l, p, ret_status, e);
 	r = reserve(l, e);
 	if (r >= 0)
-		r = launch_audit_start(l, p, l->state.id, NULL, e);
+		r = launch_audit_start(l, p, l->state.id, e);
 	return r < 0 ? r : run_plan(p, &hooks, ret_status, e);
 }
 

@@ -98,7 +98,7 @@ void launch_audit_look(struct launch *l);
 
 /** launch_audit_start - the line of --audit, once; nothing without the option */
 int launch_audit_start(struct launch *l, const struct plan *p, const char *container,
-		       const struct sys_peer *inside, struct err *e);
+		       struct err *e);
 
 /** launch_audit_end - the line at the end, when there was one at the start */
 void launch_audit_end(struct launch *l, int status);

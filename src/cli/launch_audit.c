@@ -41,8 +41,7 @@ void launch_audit_look(struct launch *l)
 		l->energy = energy_look(l);
 }
 
-int launch_audit_start(struct launch *l, const struct plan *p, const char *container,
-		       const struct sys_peer *inside, struct err *e)
+int launch_audit_start(struct launch *l, const struct plan *p, const char *container, struct err *e)
 {
 	int r;
 
@@ -55,11 +54,8 @@ int launch_audit_start(struct launch *l, const struct plan *p, const char *conta
 		.gpus = &l->chosen,
 		.driver_version = l->host.gpus.driver_version,
 		.gpu_source = l->sel.text,
-		.mode = inside                   ? "join"
-			: p->container.share_key ? "create"
-						 : "own",
+		.mode = p->container.share_key ? "share" : "own",
 		.container = container,
-		.peer = inside,
 	};
 	/* a second plan of the same start: the line is written, the end tells of this plan */
 	if (l->audited)

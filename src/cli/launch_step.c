@@ -61,8 +61,8 @@ static void warn_split(const struct rank *rank)
 		log_warn("step %s: its ranks are in several containers and cannot read each "
 			 "other's memory",
 			 l->state.step);
-		log_hint("give all ranks the same options, and current directories below one that "
-			 "they share; gpurun ps shows the containers");
+		log_hint("give all ranks the same options; their current directories, and those "
+			 "that TMPDIR and its like name, below one that they share");
 		return;
 	}
 }
@@ -121,7 +121,10 @@ int launch_step(struct launch *l, const struct plan *p, int *ret_status, struct 
 	/* a container of our own has a key that no other process can have */
 	if (!rank.key)
 		rank.key = arena_printf(l->a, "%s-%016x", l->host.job.step, (unsigned int)getpid());
-	r = state_step_open(l->a, l->host.state_dir, rank.key, &lock, e);
+	/* before the lock: whoever reads the lines may be slow, and all ranks would wait for it */
+	r = launch_audit_start(l, p, rank.key, e);
+	if (r >= 0)
+		r = state_step_open(l->a, l->host.state_dir, rank.key, &lock, e);
 	if (r < 0)
 		return r;
 	r = state_step_ranks(l->a, lock, &peers, &share.n_ranks);
@@ -135,8 +138,5 @@ int launch_step(struct launch *l, const struct plan *p, int *ret_status, struct 
 	rank.lock = share.lock = lock;
 	share.ranks = peers;
 	l->state.created = time(NULL);
-	r = launch_audit_start(l, p, rank.key, share.n_ranks ? peers : NULL, e);
-	if (r < 0)
-		return r;
 	return run_step(p, &share, ret_status, &l->signal, &l->inside, e);
 }

@@ -206,6 +206,9 @@ int opt_list_add(const struct opt_in *in, struct strv *list, const char *value, 
 /** opt_path_abs - @path against the caller's directory, "~/" against its home */
 int opt_path_abs(const struct opt_in *in, const char *path, const char **ret, struct err *e);
 
+/** opt_fd_inherited - was this descriptor open when we were started? */
+bool opt_fd_inherited(int fd);
+
 /** opt_unknown - "word: reason" with the nearest of @words as hint */
 int opt_unknown(struct err *e, const char *word, const char *const *words);
 

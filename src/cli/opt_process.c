@@ -233,7 +233,7 @@ static int set_ulimit(const struct opt_in *in, const struct opt *o, const char *
  * Inherited descriptors are not close-on-exec, all of our own are: so a number that was not
  * handed to us cannot turn out to be one of ours later.
  */
-static bool is_inherited(int fd)
+bool opt_fd_inherited(int fd)
 {
 	int flags = fcntl(fd, F_GETFD);
 
@@ -253,7 +253,7 @@ static int set_preserve_fd(const struct opt_in *in, const struct opt *o, const c
 
 		if (num_u64(f.v[i], FD_NUMBER_MAX, &n) < 0)
 			return err_set(e, EINVAL, "%s: not the number of a descriptor", f.v[i]);
-		if (!is_inherited((int)n))
+		if (!opt_fd_inherited((int)n))
 			return err_set(e, EBADF, "%s: no descriptor of that number is open",
 				       f.v[i]);
 		if (q->n_preserve_fds >= PRESERVE_FDS_MAX)

@@ -215,7 +215,8 @@ int plan_terminal(struct builder *b, struct err *e)
 		pr->tty = b->req->tty == TRI_ON;
 	/* a PID namespace ends with its first process: somebody has to wait for it */
 	pr->exec = b->place->exec && !b->pid_private && !b->req->audit_end;
-	pr->keep_fds = b->place->keep_fds;
+	/* a bundle says by itself what is handed on */
+	pr->keep_fds = b->place->keep_fds && !b->in->bundle;
 	pr->init = b->pid_private && !b->req->no_init;
 	pr->stop_signal = b->image->config.stop_signal > 0 ? b->image->config.stop_signal : SIGTERM;
 	return 0;

@@ -169,9 +169,12 @@ static void hash_gpu_request(uint64_t *h, const struct request *q)
 	hash_list(h, &q->cdi);
 }
 
-/* Ranks read each other's memory only with the same capabilities. */
-static void hash_caps(uint64_t *h, const struct plan_caps *caps)
+/* Ranks read each other's memory: only with the same capabilities, and behind the same filter. */
+static void hash_rights(uint64_t *h, const struct plan_process *p)
 {
+	const struct plan_caps *caps = &p->caps;
+
+	hash_text(h, p->seccomp_name);
 	hash_number(h, caps->bounding);
 	hash_number(h, caps->keep);
 	hash_number(h, caps->ambient);
@@ -194,7 +197,7 @@ int plan_share_key(struct builder *b, struct err *e)
 	hash_root(&h, b);
 	hash_ops(&h, b);
 	hash_gpu_request(&h, b->req);
-	hash_caps(&h, &b->p->process.caps);
+	hash_rights(&h, &b->p->process);
 	c->share_key = arena_printf(b->a, "%s-%016llx", b->host->job.step, (unsigned long long)h);
 	return 0;
 }

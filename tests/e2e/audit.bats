@@ -270,7 +270,7 @@ step() {
 	wait_for 10 grep -qx sleep /proc/$FIRST/comm
 	SLURM_PROCID=1 SLURM_LOCALID=1 works --audit "$LOG" "$BUSYBOX" true
 	is "$(events)" 'start start'
-	is "$(of .mode | paste -sd' ')" 'create join'
+	is "$(of .mode | paste -sd' ')" 'share share'
 	is "$(of .job.rank | paste -sd' ')" '0 1'
 	is "$(of '.job | [.launcher, .id, .step, .node, .account] | @csv' | sort -u)" \
 		'"slurm","7","7.0","node1","physics"'

@@ -243,9 +243,11 @@ d>"
 	wait_for 5 eval '! kill -0 '$pid' 2> /dev/null'
 }
 
-# As Slurm does it: the variables stand in process.env, ours has none; a config.json a task.
+# As Slurm does it: the variables stand in process.env, ours has the one of oci.conf; a config.json
+# a task.
 ranks() {
 	local i
+	export SLURM_PROCID=0
 	for i in 0 1; do
 		bundle task-$i ".root.path = \"$PWD/root\" | .process.env += [\"SLURM_JOB_ID=7\",
 			\"SLURM_STEP_ID=0\", \"SLURM_PROCID=$i\", \"SLURM_LOCALID=$i\",
@@ -258,6 +260,18 @@ ranks() {
 }
 
 SAME='.process.args = ["sh", "-c", "readlink /proc/self/ns/mnt; exec sleep 1000"]'
+
+@test "no image makes itself the task of a job, nor gets the descriptors of one" {
+	bundle b '.process.env += ["SLURM_JOB_ID=7", "SLURM_STEP_ID=0", "PMI_FD=9"] |
+		.process.args = ["sh", "-c", "ls /proc/self/fd | tr \"\\n\" \" \""]'
+	works oci-run -b b own 9< / 8< /etc
+	is "$output" '0 1 2 3 '
+	try oci-run --dry-run -b b own
+	is "$(jq -r '[.container.share_key, .process.keep_fds] | @csv' <<< "$output")" ,false
+	export SLURM_PROCID=0
+	works oci-run -b b own 9< / 8< /etc
+	is "$output" '0 1 2 3 '
+}
 
 @test "ranks of a step share a container, by what stands in process.env" {
 	need_user

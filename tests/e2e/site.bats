@@ -278,6 +278,7 @@ inside() {
 }
 
 @test "PMIx: its directory and its modules, also with --contain; PALS" {
+	need_root
 	mkdir "$DISK/pmix.7.0" "$DISK/pals"
 	echo store > "$DISK/pmix.7.0/store"
 	echo layout > "$DISK/pals/apinfo"

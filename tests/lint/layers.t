@@ -26,7 +26,7 @@ declare -A contract=(
 	[sys]="" [banned]="" [elf]="arena" [edits]="arena" [gpu]="arena err" [driver]="edits gpu" [host]="arena err gpu"
 	[image]="arena err" [profile]="arena err" [request]="arena gpu" [plan]="arena edits err"
 	[oci]="arena edits err" [dirents]="" [run]="err plan sys" [state]="arena err sys" [store]="arena err image"
-	[allot]="arena err gpu" [job]="arena edits err host" [audit]="arena err gpu host image plan sys"
+	[allot]="arena err gpu" [job]="arena edits err host" [audit]="arena err gpu host image plan"
 )
 
 # included FILE - "NAME" for every <gpurun/NAME.h>
