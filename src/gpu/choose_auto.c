@@ -94,7 +94,8 @@ static int auto_without(struct chooser *c, const struct gpu_visible *v)
 	if (v->job && c->set->allotted == GPU_ALLOTTED_NONE)
 		c->note = arena_printf(c->a,
 				       "no GPU is used: Slurm gave this job none (ask for them, "
-				       "--gres=gpu:1; where Slurm manages no GPUs, "
+				       "--gres=gpu:1; from the shell of salloc, by srun; where "
+				       "Slurm manages no GPUs, "
 				       "CUDA_VISIBLE_DEVICES says which are yours)");
 	else if (v->job && all_forbidden(c->set))
 		c->note = arena_printf(c->a, "no GPU is used: the job has none (%s)", inventory);
