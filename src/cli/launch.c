@@ -4,6 +4,7 @@
  * the directories that outlive the plan, choose the seccomp profile.  GPUs: launch_gpus.c.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -138,6 +139,23 @@ static bool has_landlock(const struct launch *l)
 	return l->host.landlock_abi >= 5 && !l->share && !l->q->nested && l->q->landlock != TRI_OFF;
 }
 
+/*
+ * Does the command find our file at its own path, and may write it there?  (In a job that of
+ * ~/bin does.)  Then a copy of it is worth nothing.
+ */
+static bool shows_own_file(const struct launch *l)
+{
+	const bool job = l->host.job.kind != JOB_NONE && !l->q->contain;
+	char file[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", file, sizeof(file) - 1);
+
+	if (n <= 0)
+		return false;
+	file[n] = '\0';
+	return (l->q->home == TRI_AUTO ? job : l->q->home == TRI_ON) &&
+	       path_below(file, l->host.home);
+}
+
 int launch_look(struct launch *l, struct err *e)
 {
 	const char *path = l->q->sysroot ? l->q->sysroot : "/";
@@ -154,7 +172,7 @@ int launch_look(struct launch *l, struct err *e)
 		return r;
 	l->share = plan_will_share(l->q, &l->host);
 	l->mute = l->host.job.kind == JOB_STEP && l->host.job.local_rank > 0;
-	if (!l->q->dry_run && !has_landlock(l))
+	if (!l->q->dry_run && !has_landlock(l) && !shows_own_file(l))
 		launch_seal(l->in);
 	if (!l->q->sysroot)
 		l->host.proc_fresh = true;

@@ -206,6 +206,13 @@ gone() {
 		rm started
 	done
 	is "$(./own "$BUSYBOX" ./peer open 9< own)" "$(./peer open 9< own)"
+	# where home is mounted it can be written by its own name
+	if ! getent passwd "$(id -u)" > /dev/null; then
+		HOME=$PWD ./own --audit "$T/audit" --audit-end "$BUSYBOX" sh -c 'echo; exec sleep 1000' > started &
+		RANKS+=($!)
+		wait_for 10 test -s started
+		is "$(readlink "/proc/$!/exe")" "$PWD/own"
+	fi
 }
 
 @test "an error ends in one message and 125, before and after the container is entered" {
