@@ -230,7 +230,7 @@ static void test_step(void)
 	in_step(&c, "step");
 	built(&c, "a rank of a step");
 	key = c.p->container.share_key;
-	ok(key && c.p->process.exec && c.p->process.keep_fds && !c.p->process.landlock_dev,
+	ok(key && c.p->process.exec && !c.p->process.keep_fds && !c.p->process.landlock_dev,
 	   "shares a container, and becomes the command");
 	c = with("{\"destination\":\"/spool\",\"source\":\"/b/task-1\",\"options\":[\"bind\"]}",
 		 "");
@@ -244,7 +244,7 @@ static void test_step(void)
 	c = with("", PID);
 	in_step(&c, "step");
 	built(&c, "a rank with a pid namespace");
-	ok(!c.p->container.share_key && !c.p->process.exec && c.p->process.keep_fds,
+	ok(!c.p->container.share_key && !c.p->process.exec && !c.p->process.keep_fds,
 	   "has one of its own");
 	c = with("", "");
 	in_step(&c, "step");
