@@ -3,6 +3,7 @@
  * The snapshot of the host.  Everything is read below one root directory: "/" is just the usual
  * one, a directory of text files is another machine (tests/fixtures).
  */
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include <gpurun/fd.h>
@@ -55,10 +56,14 @@ static void host_look_files(struct arena *a, const struct sysroot *root, struct 
 /* MemTotal of /proc/meminfo in bytes, 0 when it is not to be had. */
 static uint64_t host_memory(struct arena *a, const struct sysroot *root)
 {
-	char *text;
+	struct sysinfo info;
 	const char *s;
 	uint64_t kib;
+	char *text;
 
+	/* the kernel sums up all its counters for that file */
+	if (look_is_real(root) && sysinfo(&info) == 0)
+		return (uint64_t)info.totalram * info.mem_unit;
 	if (look_text(a, root, "/proc/meminfo", HOST_TEXT_MAX, &text, NULL) < 0)
 		return 0;
 	s = look_value(a, text, "MemTotal", ':');

@@ -10,16 +10,19 @@
 
 #define VERBS       "/dev/infiniband/*"
 #define VERBS_CONF  "/etc/libibverbs.d"
-#define HUGEPAGES   "/dev/hugepages*"
+#define HUGEPAGES   "/dev/hugepages" /* and those of other sizes, "hugepages1G" */
 #define TOPOLOGY    "/var/run/nvidia-topologyd/virtualTopology.xml"
 #define WHY_FABRICS "job: fabrics"
 
-static const char *const nodes[] = {
-	"/dev/gdrdrv", /* GPU memory mapped by the CPU (GDRCopy) */
-	"/dev/xpmem",  /* memory of other processes (Open MPI, UCX, Cray MPICH) */
-	"/dev/knem",   /* the same, by copies */
-	"/dev/cxi*",   /* HPE Slingshot */
-	"/dev/hfi1_*", /* Cornelis Omni-Path */
+/* @first: is there where any is; to look for it costs less than to read all names in /dev */
+static const struct {
+	const char *pattern, *first;
+} nodes[] = {
+	{ "/dev/gdrdrv", NULL },      /* GPU memory mapped by the CPU (GDRCopy) */
+	{ "/dev/xpmem", NULL },       /* memory of other processes (Open MPI, UCX, Cray MPICH) */
+	{ "/dev/knem", NULL },        /* the same, by copies */
+	{ "/dev/cxi*", "/dev/cxi0" }, /* HPE Slingshot */
+	{ "/dev/hfi1_*", "/dev/hfi1_0" }, /* Cornelis Omni-Path */
 };
 
 /* Files that the user or the site names for NCCL. */
@@ -81,8 +84,10 @@ int job_fabrics(struct job_builder *b, struct err *e)
 		warn_memlock(b);
 	}
 	for (size_t i = 0; i < ELEMENTS(nodes); i++)
-		(void)job_add_nodes(b, nodes[i], WHY_FABRICS);
-	(void)job_glob(b, HUGEPAGES, &pages);
+		if (!nodes[i].first || host_has(b->root, nodes[i].first))
+			(void)job_add_nodes(b, nodes[i].pattern, WHY_FABRICS);
+	if (host_has(b->root, HUGEPAGES))
+		(void)job_glob(b, HUGEPAGES "*", &pages);
 	for (size_t i = 0; i < pages.n; i++)
 		job_add_bind(b, pages.v[i], pages.v[i], 0, 0, "job: hugepages");
 	add_topology(b);
