@@ -118,15 +118,20 @@ int store_verify(struct store *s, struct arena *a,
 		 void (*report)(void *arg, const char *what, const char *why), void *arg,
 		 struct err *e);
 
+enum {
+	STORE_OVERLAY = 1 << 0, /* layers for an overlay, not a private copy */
+	STORE_SHARE = 1 << 1,
+};
+
 /**
  * store_keep - the directory of --keep NAME, made for @image and locked for us alone
- * @share: for the container of a step: its ranks take turns, each until the lock is closed; who
+ * @flags: STORE_SHARE is for the container of a step: its ranks take turns, each until the lock is closed; who
  *	   makes the container then asks whether another one that lives has the directory
  * @ret_dir: absolute path; below it u/ and w/ (overlay) or fs/ (private copy when !overlay)
  * Errors: ERR_TOPIC_BUSY; another image under that name.
  */
 int store_keep(struct store *s, struct arena *a, const char *name, const struct image *image,
-	       bool overlay, bool share, const char **ret_dir, int *lock_fd, struct err *e);
+	       unsigned int flags, const char **ret_dir, int *lock_fd, struct err *e);
 
 /**
  * store_scratch - a fresh directory for a writable layer below @dir (NULL: the store's own

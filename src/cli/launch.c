@@ -292,7 +292,9 @@ int launch_make_places(struct launch *l, struct err *e)
 		log_note("--keep %s: overlay cannot be used here, a private copy is kept",
 			 l->q->keep);
 	if (l->q->keep)
-		return store_keep(l->store, l->a, l->q->keep, &l->image, l->host.overlay, l->share,
+		return store_keep(l->store, l->a, l->q->keep, &l->image,
+				  (l->host.overlay ? STORE_OVERLAY : 0U) |
+					  (l->share ? STORE_SHARE : 0U),
 				  &l->keep_dir, &l->keep_lock, e);
 	if (wants_scratch(l, &scratch) && !l->scratch_dir)
 		return store_scratch(l->store, l->a, scratch, &l->scratch_dir, &l->scratch_lock, e);

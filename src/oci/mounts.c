@@ -57,8 +57,8 @@ struct mount {
 struct option {
 	const char *name; /* with '=': what follows it is the value */
 	unsigned int types;
-	uint64_t set, clear; /* of struct op.attrs */
 	uint32_t flags;      /* of struct op */
+	uint64_t set, clear; /* of struct op.attrs */
 	bool (*take)(struct mount *m, const char *value);
 };
 
@@ -131,23 +131,23 @@ static bool take_tty_group(struct mount *m, const char *value)
 #define RO MOUNT_ATTR_RDONLY
 static const struct option options[] = {
 	{ "bind", M_BIND, 0, 0, 0, NULL },
-	{ "rbind", M_BIND, 0, 0, OPF_RECURSIVE, NULL },
+	{ "rbind", M_BIND, OPF_RECURSIVE, 0, 0, NULL },
 	{ "defaults", M_ALL, 0, 0, 0, NULL },
-	{ "ro", M_ALL, RO, 0, 0, NULL },
-	{ "rro", M_BIND, RO, 0, 0, NULL },
-	{ "rw", M_ALL, 0, RO, 0, NULL },
-	{ "nosuid", M_ALL, MOUNT_ATTR_NOSUID, 0, 0, NULL },
-	{ "rnosuid", M_BIND, MOUNT_ATTR_NOSUID, 0, 0, NULL },
-	{ "suid", M_ALL, 0, MOUNT_ATTR_NOSUID, 0, NULL },
-	{ "nodev", M_ALL, MOUNT_ATTR_NODEV, 0, 0, NULL },
-	{ "rnodev", M_BIND, MOUNT_ATTR_NODEV, 0, 0, NULL },
-	{ "dev", M_ALL, 0, MOUNT_ATTR_NODEV, 0, NULL },
-	{ "noexec", M_ALL, MOUNT_ATTR_NOEXEC, 0, 0, NULL },
-	{ "rnoexec", M_BIND, MOUNT_ATTR_NOEXEC, 0, 0, NULL },
-	{ "exec", M_ALL, 0, MOUNT_ATTR_NOEXEC, 0, NULL },
-	{ "relatime", M_FRESH, 0, MOUNT_ATTR_NOATIME | MOUNT_ATTR_STRICTATIME, 0, NULL },
-	{ "noatime", M_TMPFS, MOUNT_ATTR_NOATIME, MOUNT_ATTR_STRICTATIME, 0, NULL },
-	{ "strictatime", M_TMPFS, MOUNT_ATTR_STRICTATIME, MOUNT_ATTR_NOATIME, 0, NULL },
+	{ "ro", M_ALL, 0, RO, 0, NULL },
+	{ "rro", M_BIND, 0, RO, 0, NULL },
+	{ "rw", M_ALL, 0, 0, RO, NULL },
+	{ "nosuid", M_ALL, 0, MOUNT_ATTR_NOSUID, 0, NULL },
+	{ "rnosuid", M_BIND, 0, MOUNT_ATTR_NOSUID, 0, NULL },
+	{ "suid", M_ALL, 0, 0, MOUNT_ATTR_NOSUID, NULL },
+	{ "nodev", M_ALL, 0, MOUNT_ATTR_NODEV, 0, NULL },
+	{ "rnodev", M_BIND, 0, MOUNT_ATTR_NODEV, 0, NULL },
+	{ "dev", M_ALL, 0, 0, MOUNT_ATTR_NODEV, NULL },
+	{ "noexec", M_ALL, 0, MOUNT_ATTR_NOEXEC, 0, NULL },
+	{ "rnoexec", M_BIND, 0, MOUNT_ATTR_NOEXEC, 0, NULL },
+	{ "exec", M_ALL, 0, 0, MOUNT_ATTR_NOEXEC, NULL },
+	{ "relatime", M_FRESH, 0, 0, MOUNT_ATTR_NOATIME | MOUNT_ATTR_STRICTATIME, NULL },
+	{ "noatime", M_TMPFS, 0, MOUNT_ATTR_NOATIME, MOUNT_ATTR_STRICTATIME, NULL },
+	{ "strictatime", M_TMPFS, 0, MOUNT_ATTR_STRICTATIME, MOUNT_ATTR_NOATIME, NULL },
 	{ "private", M_ALL, 0, 0, 0, take_private },
 	{ "rprivate", M_ALL, 0, 0, 0, take_private },
 	{ "slave", M_ALL, 0, 0, 0, take_slave },

@@ -303,7 +303,7 @@ static int read_ranks(int steps, const char *key, struct state *ret)
 	if (r < 0)
 		return r;
 	ret->n_ranks = slots_alive(v, n);
-	if (ret->n_ranks == 0)
+	if (ret->n_ranks == 0 || !v)
 		return -ESRCH;
 	ret->payload = v[0].pid;
 	ret->payload_start = v[0].start;

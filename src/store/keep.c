@@ -181,8 +181,9 @@ static int keep_take(const struct keep *k, int *ret_lock, struct err *e)
  * cannot, but the next one that has the turn finds it among the users of the directory.
  */
 int store_keep(struct store *s, struct arena *a, const char *name, const struct image *image,
-	       bool overlay, bool share, const char **ret_dir, int *lock_fd, struct err *e)
+	       unsigned int flags, const char **ret_dir, int *lock_fd, struct err *e)
 {
+	const bool overlay = flags & STORE_OVERLAY, share = flags & STORE_SHARE;
 	struct keep k = { s, a, name, NULL, image, overlay, name_encode(a, name) };
 	_cleanup_fd_ int turn = -1, lock = -1;
 	const char *user;

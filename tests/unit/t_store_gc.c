@@ -201,33 +201,33 @@ static void test_keep(struct bench *b)
 
 	add(b, "other:1", other, 2);
 	is_int(bench_ensure_form(b, text_of("%s/other:1.tar", b->dir), true), 0, "an image, flat");
-	is_int(store_keep(b->s, b->a, "my/work", &b->image, true, false, &dir, &lock, &b->e), 0,
+	is_int(store_keep(b->s, b->a, "my/work", &b->image, STORE_OVERLAY, &dir, &lock, &b->e), 0,
 	       "keep");
 	ok(access(text_of("%s/u", dir), F_OK) == 0 && access(text_of("%s/w", dir), F_OK) == 0,
 	   "upper and work directories in %s", dir);
-	is_int(store_keep(b->s, b->a, "my/work", &b->image, true, false, &again, &second, &b->e),
+	is_int(store_keep(b->s, b->a, "my/work", &b->image, STORE_OVERLAY, &again, &second, &b->e),
 	       -EBUSY, "in use: %s", b->e.msg);
 	is_int((int)b->e.topic, ERR_TOPIC_BUSY, "says so");
 	close(lock);
 	b->e = (struct err){ 0 };
-	is_int(store_keep(b->s, b->a, "my/work", &b->image, true, false, &again, &lock, &b->e), 0,
+	is_int(store_keep(b->s, b->a, "my/work", &b->image, STORE_OVERLAY, &again, &lock, &b->e), 0,
 	       "again, later");
 	is_str(again, dir, "the same directory");
 	close(lock);
-	is_int(store_keep(b->s, b->a, "my/work", &b->image, false, false, &again, &lock, &b->e),
-	       -EINVAL, "not as a copy: %s", b->e.msg);
+	is_int(store_keep(b->s, b->a, "my/work", &b->image, 0, &again, &lock, &b->e), -EINVAL,
+	       "not as a copy: %s", b->e.msg);
 	b->e = (struct err){ 0 };
-	is_int(store_keep(b->s, b->a, "copy", &b->image, false, false, &dir, &lock, &b->e), 0,
+	is_int(store_keep(b->s, b->a, "copy", &b->image, 0, &dir, &lock, &b->e), 0,
 	       "a private copy");
 	is_str(tree_text(open(text_of("%s/fs", dir), O_RDONLY | O_CLOEXEC), true),
 	       tree_text(open(b->image.lowers.v[0], O_RDONLY | O_CLOEXEC), true),
 	       "is equal to the image");
 	close(lock);
 	memset(b->image.id, 'a', 64);
-	is_int(store_keep(b->s, b->a, "copy", &b->image, false, false, &dir, &lock, &b->e), -EEXIST,
+	is_int(store_keep(b->s, b->a, "copy", &b->image, 0, &dir, &lock, &b->e), -EEXIST,
 	       "another image: %s", b->e.msg);
 	is_int(bench_count(b, "tmp"), 0, "no stage is left");
-	is_int(store_keep(b->s, b->a, "", &b->image, true, false, &dir, &lock, NULL), -EINVAL,
+	is_int(store_keep(b->s, b->a, "", &b->image, STORE_OVERLAY, &dir, &lock, NULL), -EINVAL,
 	       "no name");
 }
 
@@ -299,22 +299,26 @@ static void test_users(struct bench *b)
 	u.id[0] = '\0';
 	ok(store_prune(s, b->a, true, &p, &b->e) == 0 && p.images == 1, "and takes it later");
 
-	is_int(store_keep(s, b->a, "k", &b->image, true, true, &keep, &lock, &b->e), 0, "a rank");
+	is_int(store_keep(s, b->a, "k", &b->image, STORE_OVERLAY | STORE_SHARE, &keep, &lock,
+			  &b->e),
+	       0, "a rank");
 	u.dir = keep;
 	close(lock);
-	is_int(store_keep(s, b->a, "k", &b->image, true, true, &keep, &lock, &b->e), 0,
-	       "the next rank of its step");
+	is_int(store_keep(s, b->a, "k", &b->image, STORE_OVERLAY | STORE_SHARE, &keep, &lock,
+			  &b->e),
+	       0, "the next rank of its step");
 	close(lock);
 	memset(&b->e, 0, sizeof(b->e));
-	is_int(store_keep(s, b->a, "k", &b->image, true, false, &next, &lock, &b->e), -EBUSY,
+	is_int(store_keep(s, b->a, "k", &b->image, STORE_OVERLAY, &next, &lock, &b->e), -EBUSY,
 	       "another container");
 	ok(strstr(b->e.msg, "step 7.0") != NULL && b->e.topic == ERR_TOPIC_BUSY, "%s", b->e.msg);
 	u.dir = NULL;
-	is_int(store_keep(s, b->a, "k", &b->image, true, false, &next, &lock, &b->e), 0,
+	is_int(store_keep(s, b->a, "k", &b->image, STORE_OVERLAY, &next, &lock, &b->e), 0,
 	       "when the step has ended");
 	memset(&b->e, 0, sizeof(b->e));
-	is_int(store_keep(s, b->a, "k", &b->image, true, true, &next, &second, &b->e), -EBUSY,
-	       "no rank then: %s", b->e.msg);
+	is_int(store_keep(s, b->a, "k", &b->image, STORE_OVERLAY | STORE_SHARE, &next, &second,
+			  &b->e),
+	       -EBUSY, "no rank then: %s", b->e.msg);
 	close(lock);
 
 	is_int(store_scratch(s, b->a, NULL, &scratch, &lock, &b->e), 0, "scratch");
