@@ -105,9 +105,11 @@ slow() {
 	# Slurm lets a requeued job wait for two minutes
 	wait_for 10 eval '[ "$(job_field $id JobState)" = PENDING ]'
 	wait_for 10 no_user_process
+	# in the second of its end slurmd takes the new start for the old one ("already killed")
+	sleep 1.5
 	on_slurm scontrol update jobid="$id" starttime=now
 	wait_for 20 job_over "$id"
-	is "$(job_field "$id" JobState)" COMPLETED
+	is "$(job_field "$id" JobState)" COMPLETED || { cat "$SLURM_HOME/requeue.out"; return 1; }
 	is "$(cat "$SLURM_HOME"/run.*)" $'run 1\nrun 1'
 	has "$(cat "$SLURM_HOME/requeue.out")" '^over 1$'
 }
