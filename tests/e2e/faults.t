@@ -16,7 +16,8 @@ export ASAN_OPTIONS=detect_leaks=0 # works by ptrace, too
 survives=(
 	"0:flock      a file system without locks (Lustre) is no reason not to start"
 	"0:fsetxattr  asks whether the scratch file system has attributes"
-	"0:memfd_create  asks what the kernel has"
+	"0:memfd_create  asks what the kernel has; a copy of our own file, one warning"
+	"0:execveat   to run from that copy, one warning"
 	"0:landlock_create_ruleset  asks for its version"
 	"0:mkdir      the directory is there already"
 	"0:ftruncate  the record of ps and exec, one warning"

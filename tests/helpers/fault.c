@@ -27,6 +27,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -42,6 +43,7 @@ enum filter {
 	OPEN_FLAGS_2,  /* flags in the third argument: only those that write or make */
 	OPEN_HOW,      /* openat2 of the command itself: the same, flags in memory */
 	NOT_STDIO,     /* first argument is a descriptor: not 0, 1, 2 */
+	NOT_NAME,      /* prctl: not the name of the process, which is for people */
 	LOCK_COMMANDS, /* fcntl: only locks */
 	HAS_LIMIT,     /* prlimit64: only with a new limit */
 };
@@ -97,7 +99,7 @@ static const struct call {
 	CALL(setresuid, ALWAYS),
 	CALL(setresgid, ALWAYS),
 	CALL(setgroups, ALWAYS),
-	CALL(prctl, ALWAYS),
+	CALL(prctl, NOT_NAME),
 	CALL(capset, ALWAYS),
 	CALL(seccomp, ALWAYS),
 	CALL(landlock_create_ruleset, ALWAYS),
@@ -172,6 +174,8 @@ static const struct call *call_find(pid_t pid, unsigned int role,
 		case OPEN_HOW:
 			/* the child opens what it mounts on: that is more than to look */
 			return role > 0 || (peek(pid, a[2]) & writing) ? &calls[i] : NULL;
+		case NOT_NAME:
+			return a[0] == PR_SET_NAME ? NULL : &calls[i];
 		case NOT_STDIO:
 			return a[0] > 2 ? &calls[i] : NULL;
 		case LOCK_COMMANDS:
@@ -266,6 +270,17 @@ static unsigned int role_find(struct process *p, unsigned int *n, pid_t pid)
 	return (*n)++;
 }
 
+/* Does the process run from a sealed copy of our own file (src/run/sealed.c)? */
+static bool is_sealed_copy(pid_t pid)
+{
+	char path[64], exe[64];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	n = readlink(path, exe, sizeof(exe));
+	return n > 0 && strncmp(exe, "/memfd:gpurun", strlen("/memfd:gpurun")) == 0;
+}
+
 /* One stop of one process; says how it goes on. */
 static void on_stop(struct process *p, unsigned int role, int wstatus, const struct wanted *w,
 		    FILE *out)
@@ -275,7 +290,8 @@ static void on_stop(struct process *p, unsigned int role, int wstatus, const str
 	if (sig == (SIGTRAP | 0x80)) {
 		on_syscall(p, role, w, out);
 		sig = 0;
-	} else if (event == PTRACE_EVENT_EXEC && role == 0 && !p->ours) {
+	} else if (event == PTRACE_EVENT_EXEC &&
+		   ((role == 0 && !p->ours) || is_sealed_copy(p->pid))) {
 		p->ours = true;
 		sig = 0;
 	} else if (event == PTRACE_EVENT_EXEC) {
