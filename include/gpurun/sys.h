@@ -62,6 +62,9 @@ int sys_seccomp_filter(const struct sock_filter *prog, unsigned short len);
 int sys_capset(uint64_t effective, uint64_t permitted, uint64_t inheritable);
 int sys_capget(uint64_t *effective, uint64_t *permitted, uint64_t *inheritable);
 
+/** sys_pid_stat - of /proc/PID/stat field 22, when it was started, and field 3; 0: no process */
+uint64_t sys_pid_stat(pid_t pid, char *ret_state);
+
 /**
  * sys_pid_start - field 22 of /proc/PID/stat: together with the number it is a process, whoever
  * gets the number later; 0: there is none, or only its parent has not noticed yet (a zombie)

@@ -180,7 +180,7 @@ static uint64_t digits(const char *s)
 	return n;
 }
 
-uint64_t sys_pid_start(pid_t pid)
+uint64_t sys_pid_stat(pid_t pid, char *ret_state)
 {
 	char path[32], text[1024];
 	const char *p;
@@ -198,9 +198,18 @@ uint64_t sys_pid_start(pid_t pid)
 	text[n] = '\0';
 	/* the name in parentheses may hold anything: ") S 1 2 3..." comes behind the last one */
 	p = strrchr(text, ')');
-	if (!p || p[1] != ' ' || p[2] == 'Z' || p[2] == 'X')
+	if (!p || p[1] != ' ')
 		return 0;
+	*ret_state = p[2];
 	for (int field = 2; p && field < 22; field++)
 		p = strchr(p + 1, ' ');
 	return p ? digits(p + 1) : 0;
+}
+
+uint64_t sys_pid_start(pid_t pid)
+{
+	char state = 0;
+	uint64_t start = sys_pid_stat(pid, &state);
+
+	return state == 'Z' || state == 'X' ? 0 : start;
 }

@@ -4,42 +4,19 @@
  * that it is in.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include <gpurun/fd.h>
 #include <gpurun/run.h>
+#include <gpurun/sys.h>
 
 #include "child.h"
 
 uint64_t run_pid_start(pid_t pid)
 {
-	_cleanup_fd_ int fd = -1;
-	char path[64], text[1024];
-	uint64_t start = 0;
-	const char *p;
-	ssize_t n;
+	char state;
 
-	(void)snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return 0;
-	n = read(fd, text, sizeof(text) - 1);
-	if (n <= 0)
-		return 0;
-	text[n] = '\0';
-	/* the name in parentheses may hold anything: the fields start behind the last one */
-	p = strrchr(text, ')');
-	for (int field = 2; p && field < 22; field++) {
-		p = strchr(p + 1, ' ');
-		if (p && field == 21)
-			while (*++p >= '0' && *p <= '9')
-				start = start * 10 + (uint64_t)(*p - '0');
-	}
-	return start;
+	return sys_pid_stat(pid, &state);
 }
 
 static int namespace_inode(pid_t pid, const char *name, uint64_t *ret)
