@@ -141,7 +141,7 @@ static bool has_landlock(const struct launch *l)
 
 /*
  * Does the command find our file at its own path, and may write it there?  (In a job that of
- * ~/bin does.)  Then a copy of it is worth nothing.
+ * ~/bin does.)  Then a copy of it is worth nothing.  A bundle has no mounts but its own.
  */
 static bool shows_own_file(const struct launch *l)
 {
@@ -149,7 +149,7 @@ static bool shows_own_file(const struct launch *l)
 	char file[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", file, sizeof(file) - 1);
 
-	if (n <= 0)
+	if (n <= 0 || l->bundle)
 		return false;
 	file[n] = '\0';
 	return (l->q->home == TRI_AUTO ? job : l->q->home == TRI_ON) &&
