@@ -135,9 +135,17 @@ void image_close(struct image_source *s);
 
 /**
  * image_layer_open - start reading one layer
- * image_layer_read - decompressed tar bytes; 0 at the end, -errno with @e filled on failure
+ * image_layer_read - decompressed tar bytes, valid until the next call on this stream; 0 at the
+ *	end, -errno with @e filled on failure
  * image_layer_finish - read to the end of the blob, compare digest, size and diff_id;
  *	@ret_diff_id gets the computed one (65 bytes, may be NULL)
+ * image_layer_close - at any time, accepts NULL
+ *
+ * A source may be read by several threads at a time, each with streams of its own: nothing of
+ * the source or of its arena changes after image_open().  A stream belongs to the thread that
+ * opened it; where there is a second CPU and the blob is not small it decompresses ahead in a
+ * thread of its own, which is gone after image_layer_close().  Before the first thread is
+ * started image_libs_load() was called.
  */
 struct image_stream;
 int image_layer_open(struct image_source *s, const struct image_layer *l, struct image_stream **ret,
@@ -145,7 +153,7 @@ int image_layer_open(struct image_source *s, const struct image_layer *l, struct
 ssize_t image_layer_read(struct image_stream *st, const void **ret_block, struct err *e);
 int image_layer_finish(struct image_stream *st, char ret_diff_id[IMAGE_ID_HEX + 1], struct err *e);
 void image_layer_close(struct image_stream *st);
-/** image_layer_progress - compressed bytes consumed so far, and the total (0: unknown) */
+/** image_layer_progress - compressed bytes consumed so far, and the total */
 void image_layer_progress(const struct image_stream *st, uint64_t *ret_done, uint64_t *ret_total);
 
 /** image_libs_load - load every library that reading may need, before a sandbox closes */

@@ -48,17 +48,16 @@ static int member_lookup(const struct image_source *s, const char *name, const s
 	return 0;
 }
 
-int blob_open(struct image_source *s, const char *name, struct blob *b, struct err *e)
+int blob_open(const struct image_source *s, const char *name, struct arena *a, struct blob *b,
+	      struct err *e)
 {
-	uint8_t *buf = b->buf ? b->buf : arena_alloc(s->a, BLOB_BLOCK);
 	const struct member *m;
 	int r;
 
 	*b = (struct blob){ .s = s,
 			    .name = name,
 			    .own_fd = -1,
-			    .tar_input = b->tar_input,
-			    .buf = buf,
+			    .buf = arena_alloc(a, BLOB_BLOCK),
 			    .block = BLOB_BLOCK };
 	if (!name) {
 		b->size = s->size;
@@ -66,7 +65,7 @@ int blob_open(struct image_source *s, const char *name, struct blob *b, struct e
 	}
 	if (s->kind == SOURCE_ARCHIVE) {
 		r = member_lookup(s, name, &m, e);
-		return r < 0 ? r : member_open(s, m, b, e);
+		return r < 0 ? r : member_open(s, m, a, b, e);
 	}
 	r = layout_open(s, name, &b->size, e);
 	if (r < 0)
@@ -75,7 +74,7 @@ int blob_open(struct image_source *s, const char *name, struct blob *b, struct e
 	return 0;
 }
 
-int blob_size(struct image_source *s, const char *name, int64_t *ret, struct err *e)
+int blob_size(const struct image_source *s, const char *name, int64_t *ret, struct err *e)
 {
 	_cleanup_fd_ int fd = -1;
 	const struct member *m;

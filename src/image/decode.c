@@ -13,12 +13,11 @@
 void decoder_init(struct decoder *d, struct arena *a, const char *label,
 		  ssize_t (*fill)(void *arg, const void **ret_block, struct err *e), void *arg)
 {
-	uint8_t *out = d->out ? d->out : arena_alloc(a, DECODE_BLOCK);
-	void *state = d->state ? d->state : codec_state_new(a);
-
-	*d = (struct decoder){
-		.label = label, .fill = fill, .arg = arg, .out = out, .state = state
-	};
+	*d = (struct decoder){ .label = label,
+			       .fill = fill,
+			       .arg = arg,
+			       .out = arena_alloc(a, DECODE_BLOCK),
+			       .state = codec_state_new(a) };
 }
 
 /* Get input when there is none: 1 when there is some now, 0 at the end of the input. */

@@ -68,7 +68,7 @@ struct decoder {
 	bool pending; /* the library may hold output back */
 };
 
-/** decoder_init - @d is zeroed or was closed; its buffers are kept from one use to the next */
+/** decoder_init - the buffers are taken from @a */
 void decoder_init(struct decoder *d, struct arena *a, const char *label,
 		  ssize_t (*fill)(void *arg, const void **ret_block, struct err *e), void *arg);
 

@@ -368,9 +368,10 @@ int members_find(const struct image_source *s, const char *name, const struct me
 
 /* ---- one member ------------------------------------------------------------------------ */
 
-int member_open(struct image_source *s, const struct member *m, struct blob *b, struct err *e)
+int member_open(const struct image_source *s, const struct member *m, struct arena *a,
+		struct blob *b, struct err *e)
 {
-	struct tar_input *in = b->tar_input ? b->tar_input : ARENA_NEW(s->a, struct tar_input);
+	struct tar_input *in = ARENA_NEW(a, struct tar_input);
 	struct archive_entry *entry;
 	int r;
 

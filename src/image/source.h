@@ -53,7 +53,6 @@ struct image_source {
 	int64_t size; /* of the file that is read */
 	struct member *members;
 	size_t n_members, cap_members;
-	struct image_stream *idle; /* closed streams, used again: an arena frees nothing */
 };
 
 /** source_fd - the file that is read: the spool when there is one */
@@ -93,7 +92,7 @@ bool members_are_layout(const struct image_source *s);
 /* ---- blobs (blob.c) -------------------------------------------------------------------- */
 
 struct blob {
-	struct image_source *s;
+	const struct image_source *s;
 	const char *name;
 	int own_fd;          /* closed with the blob, or -1 */
 	struct archive *tar; /* positioned in the member, or NULL for a file */
@@ -105,15 +104,17 @@ struct blob {
 };
 
 /** blob_open - @name: member or path below the layout; NULL: the file itself */
-int blob_open(struct image_source *s, const char *name, struct blob *b, struct err *e);
+int blob_open(const struct image_source *s, const char *name, struct arena *a, struct blob *b,
+	      struct err *e);
 ssize_t blob_read(struct blob *b, const void **ret_block, struct err *e);
 void blob_close(struct blob *b);
 
 /** blob_size - is it there, as a regular file, and how large? -errno with a message */
-int blob_size(struct image_source *s, const char *name, int64_t *ret, struct err *e);
+int blob_size(const struct image_source *s, const char *name, int64_t *ret, struct err *e);
 
 /* members.c: the two ends of a blob that is a member */
-int member_open(struct image_source *s, const struct member *m, struct blob *b, struct err *e);
+int member_open(const struct image_source *s, const struct member *m, struct arena *a,
+		struct blob *b, struct err *e);
 ssize_t member_read(struct blob *b, const void **ret_block, struct err *e);
 void member_close(struct blob *b);
 
@@ -123,10 +124,11 @@ ssize_t file_read(struct blob *b, const void **ret_block);
 /* ---- streams (stream.c) ---------------------------------------------------------------- */
 
 /** stream_open - a blob, decompressed, without any digest; NULL: the file itself */
-int stream_open(struct image_source *s, const char *name, struct image_stream **ret, struct err *e);
+int stream_open(const struct image_source *s, const char *name, struct image_stream **ret,
+		struct err *e);
 
 /** stream_open_raw - a blob as it lies there, no digest, no decompression */
-int stream_open_raw(struct image_source *s, const char *name, struct image_stream **ret,
+int stream_open_raw(const struct image_source *s, const char *name, struct image_stream **ret,
 		    struct err *e);
 
 /**

@@ -13,29 +13,27 @@
 #include "decode.h"
 #include "source.h"
 
+#define STREAM_ARENA (1U << 20)
+
 struct image_stream {
-	struct image_source *s;
-	struct image_stream *next; /* in the list of idle ones */
+	const struct image_source *s;
+	struct arena *a; /* its own: this struct and all of its buffers, gone with it */
 	const struct image_layer *layer;
 	struct blob blob;
 	struct decoder decoder;
 	struct sha256 *blob_hash, *diff_hash; /* or NULL */
 	int failed;                           /* -errno of the first failure; it stays */
+	_Atomic uint64_t done;                /* bytes of the blob: another thread may ask */
 };
 
-static struct image_stream *stream_new(struct image_source *s)
+static struct image_stream *stream_new(const struct image_source *s)
 {
-	struct image_stream *st = s->idle;
+	struct arena *a = arena_new(STREAM_ARENA);
+	struct image_stream *st = ARENA_NEW(a, struct image_stream);
 
-	if (!st)
-		st = ARENA_NEW(s->a, struct image_stream);
-	else
-		s->idle = st->next;
 	st->s = s;
-	st->next = NULL;
-	st->layer = NULL;
+	st->a = a;
 	st->blob.own_fd = -1;
-	st->failed = 0;
 	return st;
 }
 
@@ -47,16 +45,18 @@ static ssize_t stream_fill(void *arg, const void **ret_block, struct err *e)
 
 	if (n > 0 && st->blob_hash)
 		sha256_update(st->blob_hash, *ret_block, (size_t)n);
+	st->done = (uint64_t)st->blob.pos;
 	return n;
 }
 
-int stream_open(struct image_source *s, const char *name, struct image_stream **ret, struct err *e)
+int stream_open(const struct image_source *s, const char *name, struct image_stream **ret,
+		struct err *e)
 {
 	struct image_stream *st = stream_new(s);
-	int r = blob_open(s, name, &st->blob, e);
+	int r = blob_open(s, name, st->a, &st->blob, e);
 
-	decoder_init(&st->decoder, s->a,
-		     name ? arena_printf(s->a, "%s: %s", s->label, name) : s->label, stream_fill,
+	decoder_init(&st->decoder, st->a,
+		     name ? arena_printf(st->a, "%s: %s", s->label, name) : s->label, stream_fill,
 		     st);
 	if (r < 0) {
 		image_layer_close(st);
@@ -66,7 +66,7 @@ int stream_open(struct image_source *s, const char *name, struct image_stream **
 	return 0;
 }
 
-int stream_open_raw(struct image_source *s, const char *name, struct image_stream **ret,
+int stream_open_raw(const struct image_source *s, const char *name, struct image_stream **ret,
 		    struct err *e)
 {
 	int r = stream_open(s, name, ret, e);
@@ -176,14 +176,12 @@ void image_layer_close(struct image_stream *st)
 	blob_close(&st->blob);
 	sha256_free(st->blob_hash);
 	sha256_free(st->diff_hash);
-	st->blob_hash = st->diff_hash = NULL;
-	st->next = st->s->idle;
-	st->s->idle = st;
+	arena_free(st->a);
 }
 
 void image_layer_progress(const struct image_stream *st, uint64_t *ret_done, uint64_t *ret_total)
 {
-	*ret_done = (uint64_t)st->blob.pos;
+	*ret_done = st->done;
 	*ret_total = (uint64_t)st->blob.size;
 }
 
