@@ -34,6 +34,10 @@ void *arena_calloc(struct arena *a, size_t n, size_t size) __attribute__((return
 void *arena_grow(struct arena *a, const void *p, size_t n, size_t cap, size_t size)
 	__attribute__((returns_nonnull));
 
+/** arena_extend - @n bytes at @p made @size (>= @n): in their place when they were allocated last */
+void *arena_extend(struct arena *a, void *p, size_t n, size_t size)
+	__attribute__((returns_nonnull));
+
 char *arena_strdup(struct arena *a, const char *s) __attribute__((returns_nonnull));
 char *arena_strndup(struct arena *a, const char *s, size_t n) __attribute__((returns_nonnull));
 char *arena_printf(struct arena *a, const char *fmt, ...)

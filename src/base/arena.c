@@ -136,6 +136,17 @@ void *arena_grow(struct arena *a, const void *p, size_t n, size_t cap, size_t si
 	return q;
 }
 
+void *arena_extend(struct arena *a, void *p, size_t n, size_t size)
+{
+	size_t have = arena_round((n ? n : 1) + ARENA_GAP, ARENA_ALIGN);
+
+	if (!p || (char *)p + have != (char *)a + a->used)
+		return arena_grow(a, p, n, size, 1);
+	arena_unpoison(p, have);
+	a->used -= have; /* and what is taken now lies in the same place */
+	return arena_alloc(a, size);
+}
+
 char *arena_strdup(struct arena *a, const char *s)
 {
 	return arena_strndup(a, s, strlen(s));
@@ -153,22 +164,20 @@ char *arena_strndup(struct arena *a, const char *s, size_t n)
 	return p;
 }
 
+/* Printed to where it will be: the rest of the arena is room enough, and nobody's yet. */
 char *arena_printf(struct arena *a, const char *fmt, ...)
 {
+	size_t left = a->size - a->used;
+	char *p = (char *)a + a->used;
 	va_list ap;
-	char *p;
 	int n;
 
 	va_start(ap, fmt);
-	n = vsnprintf(NULL, 0, fmt, ap);
+	n = vsnprintf(p, left, fmt, ap);
 	va_end(ap);
 	if (n < 0)
 		arena_die("a text is too long", SIZE_MAX);
-	p = arena_alloc(a, (size_t)n + 1);
-	va_start(ap, fmt);
-	(void)vsnprintf(p, (size_t)n + 1, fmt, ap);
-	va_end(ap);
-	return p;
+	return arena_alloc(a, (size_t)n + 1);
 }
 
 void strv_push(struct arena *a, struct strv *s, const char *str)

@@ -10,15 +10,18 @@
 
 #include <stdio.h>
 
+#define JSONW_FIRST  4096 /* bytes of room at the start */
+#define JSONW_INDENT 8    /* levels whose blanks are written at once */
+
 /* Append @n bytes; one more is always there for the final NUL. */
 static void put(struct jsonw *w, const char *s, size_t n)
 {
 	if (n >= w->cap - w->len) {
-		size_t cap = w->cap ? w->cap : 256;
+		size_t cap = w->cap ? w->cap : JSONW_FIRST;
 
 		while (n >= cap - w->len)
 			cap *= 2;
-		w->buf = arena_grow(w->a, w->buf, w->len, cap, 1);
+		w->buf = arena_extend(w->a, w->buf, w->cap, cap);
 		w->cap = cap;
 	}
 	memcpy(w->buf + w->len, s, n);
@@ -32,10 +35,12 @@ static void put_text(struct jsonw *w, const char *s)
 
 static void put_newline(struct jsonw *w)
 {
+	static const char line[1 + 2 * JSONW_INDENT + 1] = "\n                ";
+
 	if (w->compact)
 		return;
-	put_text(w, "\n");
-	for (int i = 0; i < w->depth; i++)
+	put(w, line, 1 + 2 * (size_t)(w->depth < JSONW_INDENT ? w->depth : JSONW_INDENT));
+	for (int i = JSONW_INDENT; i < w->depth; i++)
 		put_text(w, "  ");
 }
 
@@ -56,27 +61,46 @@ static void put_escaped(struct jsonw *w, unsigned char c)
 	put_text(w, hex);
 }
 
+/* How many of the @n bytes at @s stand for themselves: all of a usual string. */
+static size_t plain_len(const char *s, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n && s[i] >= 0x20 && s[i] < 0x7f && s[i] != '"' && s[i] != '\\')
+		i++;
+	return i;
+}
+
+/* The character at @s, which is no plain one; its length. */
+static size_t put_other(struct jsonw *w, const char *s, size_t left)
+{
+	size_t n = utf8_len(s, left);
+
+	if (n == 0)
+		put_text(w, "\xef\xbf\xbd"); /* U+FFFD */
+	else if (n == 1)
+		put_escaped(w, (unsigned char)*s);
+	else
+		put(w, s, n);
+	return n ? n : 1;
+}
+
 static void put_string(struct jsonw *w, const char *s)
 {
 	size_t left = strlen(s);
 
-	put_text(w, "\"");
+	put(w, "\"", 1);
 	while (left > 0) {
-		unsigned char c = (unsigned char)*s;
-		size_t n = utf8_len(s, left);
+		size_t n = plain_len(s, left);
 
-		if (n == 0) {
-			put_text(w, "\xef\xbf\xbd"); /* U+FFFD */
-			n = 1;
-		} else if (c < 0x20 || c == 0x7f || c == '"' || c == '\\') {
-			put_escaped(w, c);
-		} else {
+		if (n)
 			put(w, s, n);
-		}
+		else
+			n = put_other(w, s, left);
 		s += n;
 		left -= n;
 	}
-	put_text(w, "\"");
+	put(w, "\"", 1);
 }
 
 /* Everything that stands before a value: the comma, the line, the name. */

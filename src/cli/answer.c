@@ -22,7 +22,7 @@ void answer_add(struct answer *w, const char *text)
 	if (w->len + n + 1 > w->cap) {
 		size_t cap = (w->len + n + 1) * 2;
 
-		w->buf = arena_grow(w->a, w->buf, w->len, cap, 1);
+		w->buf = arena_extend(w->a, w->buf, w->cap, cap);
 		w->cap = cap;
 	}
 	memcpy(w->buf + w->len, text, n + 1);

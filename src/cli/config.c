@@ -11,6 +11,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <gpurun/fd.h>
 #include <gpurun/str.h>
@@ -18,14 +19,17 @@
 #include "opt.h"
 
 #define CONFIG_SYSTEM "/etc/gpurun/gpurun.conf"
+#define CONFIG_PREFIX "GPURUN_"
 
-const char *config_variable(struct arena *a, const struct opt *o)
+/* Is @entry "GPURUN_READ_ONLY=value" for "read-only"?  Its value, or NULL. */
+static const char *variable_value(const char *entry, const struct opt *o)
 {
-	char *name = arena_printf(a, "GPURUN_%s", o->name);
+	const char *p = entry + strlen(CONFIG_PREFIX);
 
-	for (char *p = name; *p; p++)
-		*p = *p == '-' ? '_' : (char)toupper((unsigned char)*p);
-	return name;
+	for (const char *n = o->name; *n; n++, p++)
+		if (*p != (*n == '-' ? '_' : (char)toupper((unsigned char)*n)))
+			return NULL;
+	return *p == '=' ? p + 1 : NULL;
 }
 
 /* Drop the comment and the blanks around; @len bytes at @s. */
@@ -115,33 +119,43 @@ static int file_apply(const struct opt_in *in, const char *path, unsigned int ve
 	return config_parse(in, path, text, len, verbs, e);
 }
 
-static int variable_apply(const struct opt_in *in, const struct opt *o, struct err *e)
+/* Of several of one name the first counts, as for getenv(3). */
+static int variable_apply(const struct opt_in *in, const struct strv *vars, const struct opt *o,
+			  struct err *e)
 {
-	const char *name = config_variable(in->a, o);
-	const char *value = getenv(name);
+	const char *value = NULL, *entry = NULL;
 	int r;
 
+	for (size_t i = 0; i < vars->n && !value; i++) {
+		entry = vars->v[i];
+		value = variable_value(entry, o);
+	}
 	if (!value || !value[0])
 		return 0;
 	r = opt_apply_value(in, o, value, e);
 	if (r < 0)
-		err_wrap(e, "%s", name);
+		err_wrap(e, "%.*s", (int)(value - 1 - entry), entry);
 	return r;
 }
 
+/* In the order of the option table, whatever the order of the environment. */
 static int variables_apply(const struct opt_in *in, unsigned int verbs, struct err *e)
 {
-	for (const struct opt_group *const *g = opt_groups; *g; g++) {
-		for (size_t i = 0; i < (*g)->n; i++) {
-			const struct opt *o = &(*g)->rows[i];
-			int r;
+	struct strv vars = { 0 };
+	int r = 0;
 
-			if ((o->flags & OPTF_CLI) || !(o->verbs & verbs))
-				continue;
-			r = variable_apply(in, o, e);
-			if (r < 0)
-				return r;
+	for (char **v = environ; v && *v; v++)
+		if (str_after(*v, CONFIG_PREFIX))
+			strv_push(in->a, &vars, *v);
+	for (const struct opt_group *const *g = opt_groups; *g && vars.n; g++) {
+		for (size_t i = 0; i < (*g)->n && r >= 0; i++) {
+			const struct opt *o = &(*g)->rows[i];
+
+			if (!(o->flags & OPTF_CLI) && o->verbs & verbs)
+				r = variable_apply(in, &vars, o, e);
 		}
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }

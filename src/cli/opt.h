@@ -246,7 +246,4 @@ int config_load(const struct opt_in *in, unsigned int verbs, struct err *e);
 int config_parse(const struct opt_in *in, const char *name, const char *text, size_t len,
 		 unsigned int verbs, struct err *e);
 
-/** config_variable - "GPURUN_READ_ONLY" for "read-only" */
-const char *config_variable(struct arena *a, const struct opt *o);
-
 #endif

@@ -74,12 +74,11 @@ static uint64_t host_memory(struct arena *a, const struct sysroot *root)
 
 const char *host_getenv(const struct host *h, const char *name)
 {
-	for (const char *const *p = h->environ; p && *p; p++) {
-		const char *value = str_after(*p, name);
+	const size_t n = strlen(name);
 
-		if (value && *value == '=')
-			return value + 1;
-	}
+	for (const char *const *p = h->environ; p && *p; p++)
+		if (**p == *name && strncmp(*p, name, n) == 0 && (*p)[n] == '=')
+			return *p + n + 1;
 	return NULL;
 }
 

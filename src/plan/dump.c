@@ -4,6 +4,8 @@
  * it back.  Flags are lists of names; members that are not set are left out of operations.
  */
 #include <linux/sched.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <sys/sysmacros.h>
 
 #include <gpurun/json.h>
@@ -154,6 +156,19 @@ static void dump_data(struct jsonw *w, const struct op *op)
 		jsonw_uint(w, "data_bytes", op->data_len);
 }
 
+/* A short text; not in the arena, where it would stand in the way of the growing document. */
+static __attribute__((format(printf, 3, 4))) void dump_text(struct jsonw *w, const char *key,
+							    const char *fmt, ...)
+{
+	char text[64];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	jsonw_str(w, key, text);
+}
+
 static void dump_op(struct jsonw *w, const struct op *op)
 {
 	jsonw_begin_object(w, NULL);
@@ -168,10 +183,9 @@ static void dump_op(struct jsonw *w, const struct op *op)
 	if (op->size)
 		jsonw_uint(w, "size", op->size);
 	if (op->rdev)
-		jsonw_str(w, "device",
-			  arena_printf(w->a, "%u:%u", major(op->rdev), minor(op->rdev)));
+		dump_text(w, "device", "%u:%u", major(op->rdev), minor(op->rdev));
 	if (op->mode)
-		jsonw_str(w, "mode", arena_printf(w->a, "%04o", op->mode));
+		dump_text(w, "mode", "%04o", op->mode);
 	dump_data(w, op);
 	if (op->flags)
 		dump_flags(w, "flags", op->flags, op_flag_rows, ELEMENTS(op_flag_rows));

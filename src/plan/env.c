@@ -114,28 +114,25 @@ void env_remove(struct strv *env, const char *name)
 	env->v[--env->n] = NULL;
 }
 
-/* Does one of the patterns match the name of @entry? */
-static bool env_matches(struct arena *a, const char *entry, const char *const *patterns, size_t n)
+/* Does one of the patterns match @name?  Nearly all differ in the first letter. */
+static bool env_matches(const char *name, const char *const *patterns, size_t n)
 {
-	const char *name = arena_strndup(a, entry, env_name_length(entry));
-
 	for (size_t i = 0; i < n; i++)
-		if (str_glob(patterns[i], name))
+		if ((*patterns[i] == *name || *patterns[i] == '*' || *patterns[i] == '?') &&
+		    str_glob(patterns[i], name))
 			return true;
 	return false;
 }
 
-#define ENV_IN(a, entry, table) env_matches(a, entry, table, ELEMENTS(table))
+#define ENV_IN(name, table) env_matches(name, table, ELEMENTS(table))
 
 /* Does it name a directory or file of the host? */
-static bool env_names_path(struct arena *a, const char *entry)
+static bool env_names_path(const char *name)
 {
-	const char *name = arena_strndup(a, entry, env_name_length(entry));
-
 	for (const char *const *p = host_path_variables; *p; p++)
 		if (str_eq(name, *p))
 			return true;
-	return str_eq(name, "XDG_RUNTIME_DIR") || ENV_IN(a, entry, temporary);
+	return str_eq(name, "XDG_RUNTIME_DIR") || ENV_IN(name, temporary);
 }
 
 /* Is this path of the host, or one of the same use, inside?  /tmp is in every image. */
@@ -145,18 +142,17 @@ static bool env_path_is_inside(const struct builder *b, const char *path)
 }
 
 /* Does --env-host let this variable of the host pass? */
-static bool env_passes(struct builder *b, const char *mode, const char *entry)
+static bool env_passes(struct builder *b, const char *mode, const char *name)
 {
-	if (str_eq(mode, "none") || ENV_IN(b->a, entry, own_names) ||
-	    ENV_IN(b->a, entry, gpu_lists))
+	if (str_eq(mode, "none") || ENV_IN(name, own_names) || ENV_IN(name, gpu_lists))
 		return false;
 	if (str_eq(mode, "all"))
 		return true;
 	if (str_eq(mode, "auto") && b->place->job)
-		return !ENV_IN(b->a, entry, job_denied);
+		return !ENV_IN(name, job_denied);
 	if (str_eq(mode, "auto"))
-		return ENV_IN(b->a, entry, auto_names) || ENV_IN(b->a, entry, families);
-	return env_matches(b->a, entry, &mode, 1);
+		return ENV_IN(name, auto_names) || ENV_IN(name, families);
+	return env_matches(name, &mode, 1);
 }
 
 static void env_from_host(struct builder *b, struct strv *env)
@@ -165,13 +161,13 @@ static void env_from_host(struct builder *b, struct strv *env)
 	const char *dropped = "";
 
 	for (const char *const *p = b->host->environ; p && *p; p++) {
-		const char *value = *p + env_name_length(*p) + 1;
+		size_t n = env_name_length(*p);
+		const char *name = arena_strndup(b->a, *p, n);
 
-		if (!env_name_length(*p) || !env_passes(b, mode, *p))
+		if (!n || !env_passes(b, mode, name))
 			continue;
-		if (env_names_path(b->a, *p) && !env_path_is_inside(b, value))
-			dropped = arena_printf(b->a, "%s%s%.*s", dropped, *dropped ? ", " : "",
-					       (int)env_name_length(*p), *p);
+		if (env_names_path(name) && !env_path_is_inside(b, *p + n + 1))
+			dropped = arena_printf(b->a, "%s%s%s", dropped, *dropped ? ", " : "", name);
 		else
 			env_put(b->a, env, *p);
 	}
@@ -283,15 +279,15 @@ static void env_from_families(struct builder *b, struct strv *env)
 		return;
 	for (const char *const *p = b->host->environ; p && *p; p++) {
 		size_t n = env_name_length(*p);
+		const char *name = arena_strndup(b->a, *p, n);
 
 		if (!n)
 			continue;
-		if (ENV_IN(b->a, *p, families))
+		if (ENV_IN(name, families))
 			env_put(b->a, env, *p);
-		if (n_gpus && ENV_IN(b->a, *p, gpu_lists))
+		if (n_gpus && ENV_IN(name, gpu_lists))
 			env_put(b->a, env,
-				arena_printf(b->a, "%.*s=%s", (int)n, *p,
-					     env_gpu_list(b, *p + n + 1)));
+				arena_printf(b->a, "%s=%s", name, env_gpu_list(b, *p + n + 1)));
 	}
 }
 
@@ -429,10 +425,10 @@ int bundle_environment(struct builder *b, struct err *e)
 	for (size_t i = 0; i < given->n; i++) {
 		const char *entry = given->v[i];
 		size_t n = env_name_length(entry);
+		const char *name = arena_strndup(b->a, entry, n);
 
-		if (b->in->n_gpus && ENV_IN(b->a, entry, gpu_lists))
-			entry = arena_printf(b->a, "%.*s=%s", (int)n, entry,
-					     env_gpu_list(b, entry + n + 1));
+		if (b->in->n_gpus && ENV_IN(name, gpu_lists))
+			entry = arena_printf(b->a, "%s=%s", name, env_gpu_list(b, entry + n + 1));
 		env_put(b->a, env, entry);
 	}
 	if (b->in->gpu_list)

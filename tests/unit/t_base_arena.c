@@ -184,6 +184,22 @@ static void test_vectors(struct arena *a)
 	ok(arena_grow(a, NULL, 0, 4, 8), "growing nothing");
 }
 
+static void test_extend(struct arena *a)
+{
+	char *p = arena_extend(a, NULL, 0, 5), *q, *other;
+
+	memcpy(p, "1234", 5);
+	q = arena_extend(a, p, 5, 5000);
+	ok(q == p, "the last allocation grows where it is");
+	memset(q + 5, 'x', 4995);
+	other = arena_alloc(a, 1);
+	ok(other >= q + 5000 && *other == '\0', "what comes next lies behind it, zeroed");
+	q = arena_extend(a, p, 5000, 10000);
+	ok(q != p && strncmp(q, "1234", 5) == 0 && q[4999] == 'x' && q[5000] == '\0',
+	   "another one is copied");
+	ok(strncmp(p, "1234", 5) == 0 && *other == '\0', "and what was there stays");
+}
+
 int main(void)
 {
 	_cleanup_arena_ struct arena *a = arena_new(0);
@@ -191,6 +207,7 @@ int main(void)
 	test_alloc();
 	test_text(a);
 	test_vectors(a);
+	test_extend(a);
 	test_deaths();
 	is_int(arena_seal(a), 0, "the seal");
 	return done_testing();
