@@ -89,8 +89,9 @@ gpu_nodes() {
 	node 444 nvidia-caps/nvidia-cap2 236 2
 }
 
+# a bus for each, and another device on those for the ninth and the next
 address() {
-	printf '0000:%02x:00.0' $((0x3b + 0x20 * $1))
+	printf '0000:%02x:%02x.0' $(((0x3b + 0x20 * $1) & 0xff)) $(($1 / 8))
 }
 
 driver_files() {
