@@ -19,7 +19,7 @@ DESTDIR ?=
 FUZZ_SECONDS ?= 20
 JOBS    ?= $(shell nproc)
 
-LIBS := json-c libarchive libcrypto liblzma libseccomp libzstd yaml-0.1 zlib
+LIBS := json-c libarchive libcrypto libisal liblzma libseccomp libzstd yaml-0.1 zlib
 LIBS_CFLAGS := $(shell pkg-config --cflags $(LIBS))
 ifneq ($(.SHELLSTATUS),0)
 $(warning headers are missing: tests/install build)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * codecs.c - the four formats of compression, by their own libraries.
+ * codecs.c - formats of compression, by their own libraries (gzip in gzip.c).
  *
  * Not by libarchive's filters: its gzip filter checks neither CRC nor length, and its xz filter
  * switches the limit on memory off.  libarchive depends on the same libraries, so they cost
@@ -9,89 +9,14 @@
 #include <errno.h>
 #include <string.h>
 
-#define ZLIB_CONST /* the input pointer is const, as it should be */
 #include <bzlib.h>
 #include <lzma.h>
-#include <zlib.h>
 #include <zstd.h>
 
 #include <gpurun/lib.h>
 #include <gpurun/str.h>
 
 #include "decode.h"
-
-union codec_state {
-	z_stream gzip;
-	lzma_stream xz;
-	bz_stream bzip2;
-	ZSTD_DStream *zstd;
-};
-
-void *codec_state_new(struct arena *a)
-{
-	return ARENA_NEW(a, union codec_state);
-}
-
-static unsigned int clamp_uint(size_t n)
-{
-	return n > UINT32_MAX ? UINT32_MAX : (unsigned int)n;
-}
-
-/* ---- gzip ------------------------------------------------------------------------------ */
-
-#define GZIP_WINDOW (15 + 16) /* the largest window, a gzip header and its trailer */
-
-#define GZIP_FUNCS(X) X(inflateInit2_) X(inflate) X(inflateEnd)
-struct gzip_api {
-	GZIP_FUNCS(LIB_POINTER)
-};
-#define GZIP_ENTRY(f) LIB_ENTRY(gzip_api, f)
-static const struct lib_func gzip_funcs[] = { GZIP_FUNCS(GZIP_ENTRY) };
-static struct gzip_api gzip_api;
-
-static int gzip_load(struct err *e)
-{
-	if (gzip_api.inflateEnd)
-		return 0;
-	return lib_load("libz.so.1", "zlib1g", gzip_funcs, ELEMENTS(gzip_funcs), &gzip_api, e);
-}
-
-static int gzip_begin(void *state)
-{
-	z_stream *z = state;
-
-	*z = (z_stream){ 0 };
-	if (gzip_api.inflateInit2_(z, GZIP_WINDOW, ZLIB_VERSION, (int)sizeof(*z)) != Z_OK)
-		return -ENOMEM;
-	return 0;
-}
-
-static int gzip_step(void *state, struct codec_io *io)
-{
-	z_stream *z = state;
-	unsigned int n_in = clamp_uint(io->n_in), n_out = clamp_uint(io->n_out);
-	int r;
-
-	z->next_in = io->in;
-	z->avail_in = n_in;
-	z->next_out = io->out;
-	z->avail_out = n_out;
-	r = gzip_api.inflate(z, Z_NO_FLUSH);
-	io->in += n_in - z->avail_in;
-	io->n_in -= n_in - z->avail_in;
-	io->out += n_out - z->avail_out;
-	io->n_out -= n_out - z->avail_out;
-	if (r == Z_STREAM_END)
-		return 1;
-	if (r == Z_MEM_ERROR)
-		return -ENOMEM;
-	return r == Z_OK || r == Z_BUF_ERROR ? 0 : -EBADMSG;
-}
-
-static void gzip_end(void *state)
-{
-	gzip_api.inflateEnd(state);
-}
 
 /* ---- xz -------------------------------------------------------------------------------- */
 
@@ -144,6 +69,16 @@ static void xz_end(void *state)
 	xz_api.lzma_end(state);
 }
 
+static const struct codec codec_xz = {
+	.name = "xz",
+	.tool = "xz",
+	.state_size = sizeof(lzma_stream),
+	.load = xz_load,
+	.begin = xz_begin,
+	.step = xz_step,
+	.end = xz_end,
+};
+
 /* ---- bzip2 ----------------------------------------------------------------------------- */
 
 #define BZIP2_FUNCS(X) X(BZ2_bzDecompressInit) X(BZ2_bzDecompress) X(BZ2_bzDecompressEnd)
@@ -175,7 +110,7 @@ static int bzip2_begin(void *state)
 static int bzip2_step(void *state, struct codec_io *io)
 {
 	bz_stream *b = state;
-	unsigned int n_in = clamp_uint(io->n_in), n_out = clamp_uint(io->n_out);
+	unsigned int n_in = codec_clamp(io->n_in), n_out = codec_clamp(io->n_out);
 	int r;
 
 	b->next_in = (char *)(uintptr_t)io->in;
@@ -198,6 +133,16 @@ static void bzip2_end(void *state)
 {
 	bzip2_api.BZ2_bzDecompressEnd(state);
 }
+
+static const struct codec codec_bzip2 = {
+	.name = "bzip2",
+	.tool = "bzip2",
+	.state_size = sizeof(bz_stream),
+	.load = bzip2_load,
+	.begin = bzip2_begin,
+	.step = bzip2_step,
+	.end = bzip2_end,
+};
 
 /* ---- zstd ------------------------------------------------------------------------------ */
 
@@ -253,47 +198,74 @@ static void zstd_end(void *state)
 	zstd_api.ZSTD_freeDStream(*d);
 }
 
+/* The library goes on with the next frame by itself. */
+static int zstd_again(void *state)
+{
+	(void)state;
+	return 0;
+}
+
+static const struct codec codec_zstd = {
+	.name = "zstd",
+	.tool = "zstd",
+	.state_size = sizeof(ZSTD_DStream *),
+	.load = zstd_load,
+	.begin = zstd_begin,
+	.again = zstd_again,
+	.step = zstd_step,
+	.end = zstd_end,
+};
+
 /* ---- the table ------------------------------------------------------------------------- */
 
-static const struct codec codecs[] = {
-	{ "gzip", 0, 2, "\x1f\x8b", gzip_load, gzip_begin, gzip_step, gzip_end, "gzip" },
-	{ "zstd", 0, 4, "\x28\xb5\x2f\xfd", zstd_load, zstd_begin, zstd_step, zstd_end, "zstd" },
+static const struct codec codec_lz4 = { .name = "lz4", .tool = "lz4" };
+static const struct codec codec_lzip = { .name = "lzip", .tool = "lzip" };
+
+static const struct {
+	size_t offset, n;
+	const char *magic;
+	const struct codec *codec;
+} magics[] = {
+	{ 0, 2, "\x1f\x8b", &codec_isal },
+	{ 0, 4, "\x28\xb5\x2f\xfd", &codec_zstd },
 	/* a zstd frame that is skipped; the first byte is one of sixteen */
-	{ "zstd", 1, 3, "\x2a\x4d\x18", zstd_load, zstd_begin, zstd_step, zstd_end, "zstd" },
-	{ "xz", 0, 6,
+	{ 1, 3, "\x2a\x4d\x18", &codec_zstd },
+	{ 0, 6,
 	  "\xfd"
 	  "7zXZ\0",
-	  xz_load, xz_begin, xz_step, xz_end, "xz" },
+	  &codec_xz },
 	/* "BZh9" alone could begin the name of a file: the first block or the end mark decides */
-	{ "bzip2", 4, 6, "1AY&SY", bzip2_load, bzip2_begin, bzip2_step, bzip2_end, "bzip2" },
-	{ "bzip2", 4, 6, "\x17\x72\x45\x38\x50\x90", bzip2_load, bzip2_begin, bzip2_step, bzip2_end,
-	  "bzip2" },
-	{ "lz4", 0, 4, "\x04\x22\x4d\x18", NULL, NULL, NULL, NULL, "lz4" },
-	{ "lzip", 0, 5, "LZIP\x01", NULL, NULL, NULL, NULL, "lzip" },
+	{ 4, 6, "1AY&SY", &codec_bzip2 },
+	{ 4, 6, "\x17\x72\x45\x38\x50\x90", &codec_bzip2 },
+	{ 0, 4, "\x04\x22\x4d\x18", &codec_lz4 },
+	{ 0, 5, "LZIP\x01", &codec_lzip },
 };
 
 const struct codec *codec_find(const uint8_t *p, size_t n)
 {
-	for (size_t i = 0; i < ELEMENTS(codecs); i++) {
-		const struct codec *c = &codecs[i];
-
-		if (n >= c->magic_offset + c->n_magic &&
-		    memcmp(p + c->magic_offset, c->magic, c->n_magic) == 0)
-			return c;
-	}
+	for (size_t i = 0; i < ELEMENTS(magics); i++)
+		if (n >= magics[i].offset + magics[i].n &&
+		    memcmp(p + magics[i].offset, magics[i].magic, magics[i].n) == 0)
+			return magics[i].codec;
 	return NULL;
+}
+
+int codec_load(const struct codec **c, struct err *e)
+{
+	struct err ignored = { 0 };
+
+	if ((*c)->otherwise && (*c)->load(&ignored) < 0)
+		*c = (*c)->otherwise;
+	return (*c)->load(e);
 }
 
 /* What is missing is said when an image needs it: lib_load() names library and package then. */
 int codecs_load(struct err *e)
 {
 	struct err ignored = { 0 };
-	int r = gzip_load(e);
 
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < ELEMENTS(codecs); i++)
-		if (codecs[i].load)
-			codecs[i].load(&ignored);
-	return 0;
+	for (size_t i = 0; i < ELEMENTS(magics); i++)
+		if (magics[i].codec->load)
+			magics[i].codec->load(&ignored);
+	return codec_zlib.load(e);
 }

@@ -13,11 +13,7 @@
 void decoder_init(struct decoder *d, struct arena *a, const char *label,
 		  ssize_t (*fill)(void *arg, const void **ret_block, struct err *e), void *arg)
 {
-	*d = (struct decoder){ .label = label,
-			       .fill = fill,
-			       .arg = arg,
-			       .out = arena_alloc(a, DECODE_BLOCK),
-			       .state = codec_state_new(a) };
+	*d = (struct decoder){ .label = label, .fill = fill, .arg = arg, .a = a };
 }
 
 /* Get input when there is none: 1 when there is some now, 0 at the end of the input. */
@@ -42,7 +38,7 @@ static int decoder_fill(struct decoder *d, struct err *e)
 	return 1;
 }
 
-static void decoder_end_stream(struct decoder *d)
+static void decoder_end(struct decoder *d)
 {
 	if (d->begun)
 		d->codec->end(d->state);
@@ -51,8 +47,14 @@ static void decoder_end_stream(struct decoder *d)
 
 static int decoder_begin_stream(struct decoder *d, struct err *e)
 {
-	int r = d->codec->begin(d->state);
+	int r;
 
+	if (d->begun && d->codec->again) {
+		r = d->codec->again(d->state);
+	} else {
+		decoder_end(d);
+		r = d->codec->begin(d->state);
+	}
 	d->begun = true;
 	d->phase = DECODE_STREAM;
 	return r < 0 ? err_set(e, -r, "%s: no memory to decode %s", d->label, d->codec->name) : 0;
@@ -76,8 +78,11 @@ static int decoder_start(struct decoder *d, struct err *e)
 			 d->codec->tool);
 		return -ENOTSUP;
 	}
-	r = d->codec->load(e);
-	return r < 0 ? r : decoder_begin_stream(d, e);
+	r = codec_load(&d->codec, e);
+	if (r < 0)
+		return r;
+	d->state = arena_alloc(d->a, d->codec->state_size);
+	return decoder_begin_stream(d, e);
 }
 
 /* Behind a stream: padding is skipped, the rest must be another stream. */
@@ -128,24 +133,23 @@ static ssize_t decoder_step(struct decoder *d, struct err *e)
 	if (r == 0 && got == 0 && had > 0 && d->io.n_in == had && !d->pending)
 		return decoder_fail(d, -EBADMSG, e);
 	d->pending = r == 0 && d->io.n_out == 0;
-	if (r == 1) {
-		decoder_end_stream(d);
+	if (r == 1)
 		d->phase = DECODE_BETWEEN;
-	}
 	return (ssize_t)got;
 }
 
 static ssize_t decoder_pass(struct decoder *d, const void **ret_block, struct err *e)
 {
 	int r = decoder_fill(d, e);
-	size_t n = d->io.n_in;
+	size_t n = d->io.n_in < DECODE_BLOCK ? d->io.n_in : DECODE_BLOCK;
 
 	if (r <= 0) {
 		d->phase = r == 0 ? DECODE_END : d->phase;
 		return r;
 	}
 	*ret_block = d->io.in;
-	d->io.n_in = 0;
+	d->io.in += n;
+	d->io.n_in -= n;
 	return (ssize_t)n;
 }
 
@@ -183,5 +187,5 @@ ssize_t decoder_read(struct decoder *d, const void **ret_block, struct err *e)
 
 void decoder_close(struct decoder *d)
 {
-	decoder_end_stream(d);
+	decoder_end(d);
 }

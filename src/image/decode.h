@@ -28,39 +28,50 @@ struct codec_io {
 
 /**
  * struct codec - one format of compression
- * @magic, @magic_offset, @n_magic: how it is recognised
- * @begin: start a stream; called again for each further one
+ * @tool: the command that undoes it
+ * @begin: start the first stream; the state is zeroed
+ * @again: start a further one in the state of the last; NULL: @end and @begin
  * @step: decode some; 1 at the end of a stream, 0, or -errno (-EBADMSG: the data are bad)
  * @end: give the library's memory back
+ * @otherwise: what reads the same where this one's library is not there, or NULL
  * A format without @begin is known and refused.
  */
 struct codec {
-	const char *name;
-	size_t magic_offset, n_magic;
-	const char *magic;
+	const char *name, *tool;
+	size_t state_size;
 	int (*load)(struct err *e);
 	int (*begin)(void *state);
+	int (*again)(void *state);
 	int (*step)(void *state, struct codec_io *io);
 	void (*end)(void *state);
-	const char *tool; /* the command that undoes it */
+	const struct codec *otherwise;
 };
+
+extern const struct codec codec_isal, codec_zlib; /* both read gzip */
 
 /** codec_find - the format of these first bytes, NULL when it is none of ours */
 const struct codec *codec_find(const uint8_t *p, size_t n);
 
+/** codec_load - load its library, or change to the codec that needs another one */
+int codec_load(const struct codec **c, struct err *e);
+
 /** codecs_load - zlib now; the others as far as they are there */
 int codecs_load(struct err *e);
 
-/** codec_state_new - room for the state of any codec */
-void *codec_state_new(struct arena *a);
+/** codec_clamp - for libraries that count in unsigned int */
+static inline unsigned int codec_clamp(size_t n)
+{
+	return n > UINT32_MAX ? UINT32_MAX : (unsigned int)n;
+}
 
 struct decoder {
 	const char *label; /* the object of messages */
 	ssize_t (*fill)(void *arg, const void **ret_block, struct err *e);
 	void *arg;
 	const struct codec *codec; /* NULL: bytes pass through */
+	struct arena *a;
 	void *state;
-	uint8_t *out;
+	uint8_t *out; /* DECODE_BLOCK bytes of the caller's; may be another one for each read */
 	struct codec_io io;
 	enum { DECODE_START, DECODE_PASS, DECODE_STREAM, DECODE_BETWEEN, DECODE_END } phase;
 	bool eof;     /* no input will follow */
@@ -68,11 +79,14 @@ struct decoder {
 	bool pending; /* the library may hold output back */
 };
 
-/** decoder_init - the buffers are taken from @a */
+/** decoder_init - the state is taken from @a; d->out is set by the caller */
 void decoder_init(struct decoder *d, struct arena *a, const char *label,
 		  ssize_t (*fill)(void *arg, const void **ret_block, struct err *e), void *arg);
 
-/** decoder_read - the next block; 0 at the end of the input; -errno */
+/**
+ * decoder_read - the next block, at most DECODE_BLOCK bytes; 0 at the end of the input; -errno
+ * It lies in d->out, or where the input lay when nothing is compressed.
+ */
 ssize_t decoder_read(struct decoder *d, const void **ret_block, struct err *e);
 void decoder_close(struct decoder *d);
 

@@ -5,8 +5,8 @@
  *	detect.c   what is it?  sets up the source
  *	members.c  the members of an outer tar (libarchive)
  *	blob.c     the bytes of one file, member or layout entry, as they lie there
- *	decode.c   decompression, codecs.c its four libraries
- *	stream.c   blob -> digest -> decompression -> diff_id
+ *	decode.c   decompression, codecs.c and gzip.c its libraries
+ *	stream.c   blob -> digest -> decompression -> diff_id, ahead.c the thread for it
  *	docker.c, oci.c   which blobs make the image
  */
 #ifndef GPURUN_IMAGE_SOURCE_H

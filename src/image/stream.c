@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * stream.c - a layer on its way: the bytes of the blob are hashed, decompressed by what they
- * are (not by what a media type calls them), and hashed again.
+ * are (not by what a media type calls them), and hashed again; ahead of the reader in a second
+ * thread where that is worth it, otherwise as they are asked for.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -10,10 +11,14 @@
 #include <gpurun/json.h>
 #include <gpurun/str.h>
 
+#include "ahead.h"
 #include "decode.h"
 #include "source.h"
 
-#define STREAM_ARENA (1U << 20)
+#define STREAM_AHEAD_MIN (1 << 20) /* bytes of a blob that are worth a thread */
+#define STREAM_ARENA     ((AHEAD_BLOCKS + 4) * (size_t)DECODE_BLOCK)
+
+_Static_assert(BLOB_BLOCK == DECODE_BLOCK, "what is not compressed is handed on in its buffer");
 
 struct image_stream {
 	const struct image_source *s;
@@ -22,8 +27,12 @@ struct image_stream {
 	struct blob blob;
 	struct decoder decoder;
 	struct sha256 *blob_hash, *diff_hash; /* or NULL */
-	int failed;                           /* -errno of the first failure; it stays */
-	_Atomic uint64_t done;                /* bytes of the blob: another thread may ask */
+	const void *input;                    /* of the decoder: the last block of the blob */
+	size_t n_input;
+	struct ahead *ahead;   /* who makes the blocks, or NULL: the reader does */
+	uint8_t *buf;          /* DECODE_BLOCK bytes, when the reader does */
+	int failed;            /* -errno of the first failure; it stays */
+	_Atomic uint64_t done; /* bytes of the blob: another thread may ask */
 };
 
 static struct image_stream *stream_new(const struct image_source *s)
@@ -37,16 +46,55 @@ static struct image_stream *stream_new(const struct image_source *s)
 	return st;
 }
 
-/* The decoder's input. */
+/*
+ * The decoder's input.  A block of the blob is hashed when the decoder is done with it: when
+ * nothing turns out to be compressed, the digest of the tar is that of the blob.
+ */
 static ssize_t stream_fill(void *arg, const void **ret_block, struct err *e)
 {
 	struct image_stream *st = arg;
-	ssize_t n = blob_read(&st->blob, ret_block, e);
+	ssize_t n;
 
-	if (n > 0 && st->blob_hash)
-		sha256_update(st->blob_hash, *ret_block, (size_t)n);
+	if (st->blob_hash && st->decoder.codec)
+		sha256_update(st->blob_hash, st->input, st->n_input);
+	n = blob_read(&st->blob, ret_block, e);
+	st->input = *ret_block;
+	st->n_input = n > 0 ? (size_t)n : 0;
 	st->done = (uint64_t)st->blob.pos;
 	return n;
+}
+
+/*
+ * The next block of the tar, in *@buf.  What is not compressed lies in the blob's buffer, and
+ * the two change places; libarchive may have put a piece of it together elsewhere.
+ */
+static ssize_t stream_make(void *arg, uint8_t **buf, const void **ret_block, struct err *e)
+{
+	struct image_stream *st = arg;
+	uint8_t *out = *buf, *in = st->blob.buf;
+	const uint8_t *p;
+	ssize_t n;
+
+	st->decoder.out = out;
+	n = decoder_read(&st->decoder, ret_block, e);
+	p = *ret_block;
+	if (n <= 0 || p == out)
+		return n;
+	if (p >= in && p < in + BLOB_BLOCK) {
+		*buf = in;
+		st->blob.buf = out;
+	} else {
+		*ret_block = memcpy(out, p, (size_t)n);
+	}
+	return n;
+}
+
+static void stream_hash(void *arg, const void *block, size_t n)
+{
+	struct image_stream *st = arg;
+
+	if (st->diff_hash)
+		sha256_update(st->diff_hash, block, n);
 }
 
 int stream_open(const struct image_source *s, const char *name, struct image_stream **ret,
@@ -91,6 +139,7 @@ static int layer_hashes(struct image_stream *st, struct err *e)
 int image_layer_open(struct image_source *s, const struct image_layer *l, struct image_stream **ret,
 		     struct err *e)
 {
+	static const struct ahead_ops ops = { stream_make, stream_hash };
 	struct image_stream *st;
 	int r = stream_open(s, l->blob, &st, e);
 
@@ -106,14 +155,23 @@ int image_layer_open(struct image_source *s, const struct image_layer *l, struct
 		image_layer_close(st);
 		return r;
 	}
+	if (st->blob.size >= STREAM_AHEAD_MIN)
+		st->ahead = ahead_start(st->a, &ops, st);
 	*ret = st;
 	return 0;
 }
 
-/* Nothing was compressed: the digest of the blob is that of the tar, and computed once. */
-static bool stream_is_verbatim(const struct image_stream *st)
+/* The next block of the tar by the reader itself. */
+static ssize_t stream_read(struct image_stream *st, const void **ret_block, struct err *e)
 {
-	return st->blob_hash && !st->decoder.codec;
+	ssize_t n;
+
+	if (!st->buf)
+		st->buf = arena_alloc(st->a, DECODE_BLOCK);
+	n = stream_make(st, &st->buf, ret_block, e);
+	if (n > 0)
+		stream_hash(st, *ret_block, (size_t)n);
+	return n;
 }
 
 ssize_t image_layer_read(struct image_stream *st, const void **ret_block, struct err *e)
@@ -122,11 +180,9 @@ ssize_t image_layer_read(struct image_stream *st, const void **ret_block, struct
 
 	if (st->failed)
 		return err_set(e, -st->failed, "%s: reading failed before", st->s->label);
-	n = decoder_read(&st->decoder, ret_block, e);
+	n = st->ahead ? ahead_read(st->ahead, ret_block, e) : stream_read(st, ret_block, e);
 	if (n < 0)
 		st->failed = (int)n;
-	if (n > 0 && st->diff_hash && !stream_is_verbatim(st))
-		sha256_update(st->diff_hash, *ret_block, (size_t)n);
 	return n;
 }
 
@@ -142,7 +198,8 @@ static int digest_compare(const struct image_stream *st, const char *what, const
 
 int image_layer_finish(struct image_stream *st, char ret_diff_id[IMAGE_ID_HEX + 1], struct err *e)
 {
-	char hex[IMAGE_ID_HEX + 1];
+	char blob[IMAGE_ID_HEX + 1], diff[IMAGE_ID_HEX + 1];
+	const char *digest = diff;
 	const void *block;
 	ssize_t n;
 	int r;
@@ -152,26 +209,24 @@ int image_layer_finish(struct image_stream *st, char ret_diff_id[IMAGE_ID_HEX + 
 	while (n > 0);
 	if (n < 0)
 		return (int)n;
-	if (st->blob_hash) {
-		sha256_hex(st->blob_hash, hex);
-		r = digest_compare(st, "digest", st->layer->digest, hex, e);
-		if (r < 0)
-			return r;
+	sha256_hex(st->diff_hash, diff);
+	if (st->blob_hash && st->decoder.codec) {
+		sha256_hex(st->blob_hash, blob);
+		digest = blob;
 	}
-	if (!stream_is_verbatim(st))
-		sha256_hex(st->diff_hash, hex);
-	r = digest_compare(st, "diff_id", st->layer->diff_id, hex, e);
-	if (r < 0)
-		return r;
-	if (ret_diff_id)
-		memcpy(ret_diff_id, hex, sizeof(hex));
-	return 0;
+	r = digest_compare(st, "digest", st->layer->digest, digest, e);
+	if (r == 0)
+		r = digest_compare(st, "diff_id", st->layer->diff_id, diff, e);
+	if (r == 0 && ret_diff_id)
+		memcpy(ret_diff_id, diff, sizeof(diff));
+	return r;
 }
 
 void image_layer_close(struct image_stream *st)
 {
 	if (!st)
 		return;
+	ahead_stop(st->ahead);
 	decoder_close(&st->decoder);
 	blob_close(&st->blob);
 	sha256_free(st->blob_hash);
