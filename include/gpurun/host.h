@@ -69,14 +69,14 @@ struct host {
 	const char *const *environ;
 	uint64_t mem_total; /* bytes */
 	uint64_t mem_limit; /* bytes, memory limit of our cgroup, 0: none */
-	struct rlimit rlimits[RLIM_NLIMITS];
+	struct rlimit rlimits[RLIM_NLIMITS]; /* unlimited unless host_limits() was called */
 	bool stdin_tty, stdout_tty;
 	const char *terminal; /* name of the one at stdin: "/dev/pts/3", or NULL */
 	int landlock_abi;
 	bool overlay; /* set by the caller from the store's probe, and cleared on ERR_TOPIC_OVERLAY */
 	bool proc_fresh; /* true until the kernel refused one (ERR_TOPIC_PROC) */
 	struct host_files files;
-	const char *etc_hosts; /* text of /etc/hosts, to which --add-host adds; or NULL */
+	const char *etc_hosts; /* text of /etc/hosts, or NULL; only from host_read_hosts() */
 	struct host_job job;
 	struct gpu_set gpus;
 	struct host_subids subids; /* empty unless host_subids() was called */
@@ -85,13 +85,24 @@ struct host {
 
 /**
  * host_probe - take the snapshot
- * @root: below which everything is read.  For the real root, ids, cwd and limits come from
- *	  system calls; for a test's directory from its proc/self/{status,cwd,environ,limits}
- *	  and proc/sys/kernel/hostname, so that a plan is the same everywhere.
+ * @root: below which everything is read.  For the real root, ids and cwd come from system
+ *	  calls; for a test's directory from its proc/self/{status,cwd,environ} and
+ *	  proc/sys/kernel/hostname, so that a plan is the same everywhere.
  * @env: environment of the caller (ignored for a test's directory that has proc/self/environ)
  */
 int host_probe(struct arena *a, const struct sysroot *root, const char *const *env,
 	       struct host *ret, struct err *e);
+
+/*
+ * What few starts ask for, and many calls would find out: not part of the snapshot until the
+ * caller wants it.
+ */
+
+/** host_limits - the limits of this process, for --ulimit, a bundle's and a job's warnings */
+void host_limits(struct arena *a, const struct sysroot *root, struct host *h);
+
+/** host_read_hosts - the text of /etc/hosts, to which --add-host and --hostname add */
+void host_read_hosts(struct arena *a, const struct sysroot *root, struct host *h);
 
 /**
  * host_subids - look up the user's subordinate ids, for --userns subid; see subuid(5)

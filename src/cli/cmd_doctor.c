@@ -121,6 +121,7 @@ static int look_host(struct doctor *d, struct err *e)
 	r = host_probe(d->a, &d->root, (const char *const *)environ, &d->host, e);
 	if (r < 0)
 		return r;
+	host_limits(d->a, &d->root, &d->host);
 	(void)host_subids(d->a, &d->root, &d->host, &ignored);
 	if (place_state(d->a, &d->state_dir, &d->state_failed) < 0)
 		d->state_dir = NULL;

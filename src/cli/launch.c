@@ -170,6 +170,10 @@ int launch_look(struct launch *l, struct err *e)
 	r = host_probe(l->a, &l->root, l->environ, &l->host, e);
 	if (r < 0)
 		return r;
+	if (l->q->n_ulimits || l->bundle || l->host.job.kind != JOB_NONE)
+		host_limits(l->a, &l->root, &l->host);
+	if (l->q->add_host.n || l->q->hostname)
+		host_read_hosts(l->a, &l->root, &l->host);
 	l->share = plan_will_share(l->q, &l->host);
 	l->mute = l->host.job.kind == JOB_STEP && l->host.job.local_rank > 0;
 	if (!l->q->dry_run && !has_landlock(l) && !shows_own_file(l))

@@ -33,22 +33,30 @@ static const struct file_row {
 	FILE_ROW(dev_tty, "/dev/tty"),
 };
 
+/* On the machine itself the root is our own, and nothing has to be kept below it. */
 bool host_has(const struct sysroot *root, const char *path)
 {
-	_cleanup_fd_ int fd = root_open(root->fd, path, O_PATH, 0);
+	_cleanup_fd_ int fd = -1;
 
+	if (look_is_real(root))
+		return faccessat(AT_FDCWD, path, F_OK, 0) == 0;
+	fd = root_open(root->fd, path, O_PATH, 0);
 	return fd >= 0;
 }
 
-static void host_look_files(struct arena *a, const struct sysroot *root, struct host *h)
+static void host_look_files(const struct sysroot *root, struct host *h)
 {
-	char *text;
-
 	for (size_t i = 0; i < ELEMENTS(file_rows); i++) {
 		bool *there = (bool *)((char *)&h->files + file_rows[i].offset);
 
 		*there = host_has(root, file_rows[i].path);
 	}
+}
+
+void host_read_hosts(struct arena *a, const struct sysroot *root, struct host *h)
+{
+	char *text;
+
 	if (look_text(a, root, "/etc/hosts", HOST_TEXT_MAX, &text, NULL) == 0)
 		h->etc_hosts = text;
 }
@@ -96,7 +104,7 @@ int host_probe(struct arena *a, const struct sysroot *root, const char *const *e
 	job_look(a, root, &h);
 	h.mem_total = host_memory(a, root);
 	h.mem_limit = cgroup_memory_limit(a, root);
-	host_look_files(a, root, &h);
+	host_look_files(root, &h);
 	r = gpu_probe_all(a, root, &h.gpus, e);
 	if (r < 0)
 		return r;

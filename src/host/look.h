@@ -28,7 +28,7 @@ const char *look_line(struct arena *a, const struct sysroot *root, const char *p
 /** look_value - value of the line "KEY SEPARATOR value" in @text, trimmed, or NULL */
 const char *look_value(struct arena *a, const char *text, const char *key, char separator);
 
-/** self_look - ids, cwd, environment, limits, terminals (self.c) */
+/** self_look - ids, cwd, environment, terminals (self.c) */
 int self_look(struct arena *a, const struct sysroot *root, const char *const *env, struct host *h,
 	      struct err *e);
 

@@ -39,9 +39,12 @@ static const struct limit_name {
 /* In the background ("cmd &") a terminal is not to be had: SIGTTOU would stop us. */
 static bool tty_is_ours(int fd)
 {
-	pid_t foreground = tcgetpgrp(fd);
+	pid_t foreground;
 
-	return isatty(fd) == 1 && (foreground < 0 || foreground == getpgrp());
+	if (isatty(fd) != 1)
+		return false;
+	foreground = tcgetpgrp(fd);
+	return foreground < 0 || foreground == getpgrp();
 }
 
 static int self_look_real(struct arena *a, const char *const *env, struct host *h)
@@ -56,10 +59,6 @@ static int self_look_real(struct arena *a, const char *const *env, struct host *
 		h->cwd = arena_strdup(a, cwd);
 	h->stdin_tty = tty_is_ours(STDIN_FILENO);
 	h->stdout_tty = isatty(STDOUT_FILENO) == 1;
-	for (int i = 0; i < RLIM_NLIMITS; i++)
-		/* glibc and musl do not agree on the type of a resource */
-		if (syscall(SYS_prlimit64, 0, i, NULL, &h->rlimits[i]) < 0)
-			h->rlimits[i] = (struct rlimit){ RLIM_INFINITY, RLIM_INFINITY };
 	return 0;
 }
 
@@ -81,10 +80,8 @@ static rlim_t self_limit(const char *word)
 }
 
 /* Limits by the text of /proc/self/limits; a limit without a line is unlimited. */
-static void self_limits(struct arena *a, const char *text, struct host *h)
+static void limits_of_text(struct arena *a, const char *text, struct host *h)
 {
-	for (size_t i = 0; i < RLIM_NLIMITS; i++)
-		h->rlimits[i] = (struct rlimit){ RLIM_INFINITY, RLIM_INFINITY };
 	for (const char *line = text; *line;) {
 		size_t n = strcspn(line, "\n");
 
@@ -99,6 +96,21 @@ static void self_limits(struct arena *a, const char *text, struct host *h)
 		}
 		line += n + (line[n] == '\n');
 	}
+}
+
+void host_limits(struct arena *a, const struct sysroot *root, struct host *h)
+{
+	char *text;
+
+	if (!look_is_real(root)) {
+		if (look_text(a, root, "/proc/self/limits", HOST_TEXT_MAX, &text, NULL) == 0)
+			limits_of_text(a, text, h);
+		return;
+	}
+	for (int i = 0; i < RLIM_NLIMITS; i++)
+		/* glibc and musl do not agree on the type of a resource */
+		if (syscall(SYS_prlimit64, 0, i, NULL, &h->rlimits[i]) < 0)
+			h->rlimits[i] = (struct rlimit){ RLIM_INFINITY, RLIM_INFINITY };
 }
 
 /* The effective id (second number) of a line "Uid:\t1000\t1000\t1000\t1000". */
@@ -147,9 +159,6 @@ static int self_look_test(struct arena *a, const struct sysroot *root, const cha
 	n = self < 0 ? -1 : readlinkat(self, "cwd", cwd, sizeof(cwd));
 	if (n > 0 && (size_t)n < sizeof(cwd) && cwd[0] == '/')
 		h->cwd = arena_strndup(a, cwd, (size_t)n);
-	if (look_text(a, root, "/proc/self/limits", HOST_TEXT_MAX, &text, NULL) < 0)
-		text = arena_strdup(a, "");
-	self_limits(a, text, h);
 	return 0;
 }
 
@@ -176,6 +185,8 @@ int self_look(struct arena *a, const struct sysroot *root, const char *const *en
 {
 	int r = look_is_real(root) ? self_look_real(a, env, h) : self_look_test(a, root, env, h, e);
 
+	for (size_t i = 0; i < RLIM_NLIMITS; i++)
+		h->rlimits[i] = (struct rlimit){ RLIM_INFINITY, RLIM_INFINITY };
 	if (r >= 0)
 		self_terminal(a, root, h);
 	return r;

@@ -272,6 +272,10 @@ static void test_empty(struct arena *a)
 	gpu_host_put(&h, "/sys/bus/pci/devices/0000:3b:00.0/class", "0x030200\n");
 	set = gpu_host_probe(&h);
 	ok(set.n == 0 && set.on_bus, "one on the bus that the module did not take");
+	gpu_host_put(&h, "/proc/bus/pci/devices", "0010\t80862918\t10\t       10\n");
+	ok(!gpu_host_probe(&h).on_bus, "the kernel's list is asked first");
+	gpu_host_put(&h, "/proc/bus/pci/devices", "0010\t80862918\t10\n0300\t10de2330\tff\n");
+	ok(gpu_host_probe(&h).on_bus, "and what it names is looked at");
 	gpu_host_free(&h);
 }
 

@@ -35,6 +35,11 @@ static void test_plain(struct arena *a)
 	is_str(h.arch, "amd64", "architecture");
 	ok(h.mem_total == 65536000ULL << 10, "memory");
 	ok(h.mem_limit == 17179869184ULL, "the limit of an ancestor holds");
+	ok(h.rlimits[RLIMIT_NOFILE].rlim_max == RLIM_INFINITY && !h.etc_hosts,
+	   "limits and /etc/hosts are not looked at");
+	host_limits(a, &root, &h);
+	host_read_hosts(a, &root, &h);
+	ok(h.etc_hosts && strstr(h.etc_hosts, "localhost"), "unless they are asked for");
 	is_int((long long)h.rlimits[RLIMIT_NOFILE].rlim_cur, 1024, "soft limit");
 	is_int((long long)h.rlimits[RLIMIT_NOFILE].rlim_max, 524288, "hard limit");
 	ok(h.rlimits[RLIMIT_STACK].rlim_max == RLIM_INFINITY, "unlimited");
@@ -65,6 +70,11 @@ static void test_real(struct arena *a)
 	ok(h.mem_total > 0, "this machine has memory");
 	ok(h.home[0] == '/', "home is absolute");
 	ok(h.files.dev_null && h.proc_fresh, "/dev/null is there");
+	ok(!host_has(&root, "/no/such/file"), "and what is not is not");
+	host_limits(a, &root, &h);
+	ok(h.rlimits[RLIMIT_NOFILE].rlim_cur <= h.rlimits[RLIMIT_NOFILE].rlim_max &&
+		   h.rlimits[RLIMIT_NOFILE].rlim_cur > 0,
+	   "the limits of this process");
 	is_int(h.job.kind, JOB_BATCH, "a job without a step");
 	fd_close(root.fd);
 }
