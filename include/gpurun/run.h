@@ -15,10 +15,13 @@
 
 /**
  * struct run_hooks - what the caller wants to hear
+ * @meanwhile: the container is being made by its first process: time for what has no haste.
+ *	       Called in the launcher; may be NULL
  * @started: the payload is about to execute; @payload and @init are pids in the caller's PID
  *	     namespace (equal without a reaper).  Called in the launcher.
  */
 struct run_hooks {
+	void (*meanwhile)(void *arg);
 	void (*started)(void *arg, pid_t payload, pid_t init);
 	void *arg;
 };

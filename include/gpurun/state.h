@@ -46,7 +46,17 @@ struct state {
 	const char *plan;          /* JSON text, only from state_find */
 };
 
-/** state_dir - find or make it (0700, ours, no link) and its mnt/; the path in the arena */
+/** struct state_home - a state directory, held open */
+struct state_home {
+	const char *path;
+	int fd;
+};
+
+/** state_open - find or make it (0700, ours, no link) and its mnt/; the path in the arena */
+int state_open(struct arena *a, const char *xdg_runtime_dir, uid_t uid, struct state_home *ret,
+	       struct err *e);
+
+/** state_dir - state_open() for those who want no more than its path */
 int state_dir(struct arena *a, const char *xdg_runtime_dir, uid_t uid, const char **ret,
 	      struct err *e);
 
@@ -61,14 +71,17 @@ int state_dirs(struct arena *a, const char *xdg_runtime_dir, uid_t uid, struct s
 /** state_dir_name - where state_dir() tries first, nothing is made or checked (--dry-run) */
 const char *state_dir_name(struct arena *a, const char *xdg_runtime_dir, uid_t uid);
 
-/** state_begin - reserve an id and its locked, empty file; removes files of dead launchers */
-int state_begin(struct arena *a, const char *dir, struct state *st, int *ret_fd, struct err *e);
+/** state_begin - reserve an id and its locked, empty file */
+int state_begin(const struct state_home *home, struct state *st, int *ret_fd, struct err *e);
 
-/** state_publish - write the record into the locked file (called when the payload runs) */
-int state_publish(int fd, const struct state *st, const char *plan_json);
+/** state_sweep - remove files of dead launchers: in each start, where it delays nobody */
+void state_sweep(struct arena *a, const struct state_home *home, const struct state *own);
+
+/** state_publish - write the record into the locked, empty file (called when the payload runs) */
+int state_publish(struct arena *a, int fd, const struct state *st, const char *plan_json);
 
 /** state_end - remove the record and release it */
-void state_end(const char *dir, const struct state *st, int fd);
+void state_end(const struct state_home *home, const struct state *st, int fd);
 
 /** state_list - the living ones in these directories, oldest first */
 int state_list(struct arena *a, const struct strv *dirs, struct state **ret, size_t *ret_n,

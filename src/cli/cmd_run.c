@@ -102,7 +102,17 @@ static void say(struct launch *l, const struct plan *p)
 struct record {
 	struct launch *l;
 	const struct plan *plan;
+	const char *text; /* the plan as JSON */
 };
+
+/* The container is being made: who runs it need not wait for this. */
+static void prepare(void *arg)
+{
+	struct record *rec = arg;
+
+	state_sweep(rec->l->a, &rec->l->home, &rec->l->state);
+	rec->text = plan_dump(rec->l->a, rec->plan);
+}
 
 static void publish(void *arg, pid_t payload, pid_t init)
 {
@@ -113,7 +123,7 @@ static void publish(void *arg, pid_t payload, pid_t init)
 	st->launcher = getpid();
 	st->payload = payload;
 	st->payload_start = run_pid_start(payload);
-	r = state_publish(rec->l->state_fd, st, plan_dump(rec->l->a, rec->plan));
+	r = state_publish(rec->l->a, rec->l->state_fd, st, rec->text);
 	if (r < 0)
 		log_warn("%s: not written: %s (ps, exec and kill do not see this container)",
 			 st->id, err_text(-r));
@@ -154,7 +164,7 @@ static int reserve(struct launch *l, struct err *e)
 {
 	if (l->state_fd >= 0)
 		return 0;
-	return state_begin(l->a, l->host.state_dir, &l->state, &l->state_fd, e);
+	return state_begin(&l->home, &l->state, &l->state_fd, e);
 }
 
 /* ---- do, and report ------------------------------------------------------------------------ */
@@ -182,7 +192,7 @@ static void report(const struct plan *p, int r, int status, struct err *e)
 static int perform(struct launch *l, const struct plan *p, int *ret_status, struct err *e)
 {
 	struct record rec = { .l = l, .plan = p };
-	const struct run_hooks hooks = { .started = publish, .arg = &rec };
+	const struct run_hooks hooks = { .meanwhile = prepare, .started = publish, .arg = &rec };
 	int r;
 
 	describe(l, p);
@@ -296,6 +306,7 @@ int launch_run(const struct cmd_in *in, const struct oci_bundle *bundle, const c
 			    .keep_lock = -1,
 			    .scratch_lock = -1,
 			    .state_fd = -1,
+			    .home = { .fd = -1 },
 			    .root = { .fd = -1 } };
 	int r = launch(&l, ret_status, e);
 

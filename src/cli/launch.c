@@ -89,7 +89,8 @@ static int look_state(struct launch *l, struct err *e)
 		l->host.state_dir = state_dir_name(l->a, xdg, geteuid());
 		return 0;
 	}
-	r = state_dir(l->a, xdg, geteuid(), &l->host.state_dir, e);
+	r = state_open(l->a, xdg, geteuid(), &l->home, e);
+	l->host.state_dir = l->home.path;
 	return r < 0 ? r : check_name(l, e);
 }
 
@@ -381,20 +382,16 @@ bool launch_drop_scratch(struct launch *l)
 	return true;
 }
 
-/* What has a path is left alone when paths mean the container's files. */
+/*
+ * What has a path is left alone when paths mean the container's files.  The process ends here:
+ * memory, descriptors and the locks that they hold are the kernel's to take back.
+ */
 void launch_end(struct launch *l)
 {
-	arena_free(l->plan_arena);
 	if (l->inside)
 		return;
 	if (l->state_fd >= 0)
-		state_end(l->host.state_dir, &l->state, l->state_fd);
+		state_end(&l->home, &l->state, l->state_fd);
 	if (l->scratch_dir)
 		(void)store_scratch_remove(l->scratch_dir);
-	(void)fd_close(l->scratch_lock);
-	(void)fd_close(l->keep_lock);
-	(void)fd_close(l->image_lock);
-	(void)fd_close(l->root.fd);
-	if (l->store)
-		store_close(l->store);
 }

@@ -48,6 +48,7 @@ struct launch {
 	int scratch_lock;
 	bool scratch_refused; /* TMPDIR is no place for an overlay */
 	struct strv top_entries;
+	struct state_home home;
 	struct state state;
 	int state_fd;
 	struct arena *plan_arena; /* of the last plan; lives until the end is recorded */

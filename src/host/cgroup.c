@@ -88,6 +88,8 @@ uint64_t cgroup_memory_limit(struct arena *a, const struct sysroot *root)
 		if (!path || strlen(path) > HOST_CGROUP_LEN)
 			continue;
 		dir = path_clean(a, path);
+		if (str_eq(dir, "/"))
+			*dir = '\0';
 		for (;;) {
 			uint64_t v = cgroup_limit(a, root, &hierarchies[i], dir);
 			char *slash = strrchr(dir, '/');

@@ -20,25 +20,17 @@ int look_text(struct arena *a, const struct sysroot *root, const char *path, siz
 	return fd_read_text(fd, a, max, ret, ret_len);
 }
 
-/* A whole line has come with the first read, of which procfs and sysfs want no second. */
-static const char *first_line(struct arena *a, const struct sysroot *root, const char *path)
-{
-	_cleanup_fd_ int fd = root_open(root->fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
-	char text[LOOK_LINE_MAX];
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text));
-	const char *end = n > 0 ? memchr(text, '\n', (size_t)n) : NULL;
-
-	return end ? arena_strndup(a, text, (size_t)(end - text)) : NULL;
-}
-
+/* As a rule one read brings the whole line, and nobody waits for the end of the file. */
 const char *look_line(struct arena *a, const struct sysroot *root, const char *path)
 {
-	const char *line = first_line(a, root, path);
-	char *text;
+	_cleanup_fd_ int fd = root_open(root->fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	char first[LOOK_LINE_MAX], *text;
+	ssize_t n = fd < 0 ? -1 : pread(fd, first, sizeof(first), 0);
+	const char *end = n > 0 ? memchr(first, '\n', (size_t)n) : NULL;
 
-	if (line)
-		return line;
-	if (look_text(a, root, path, HOST_TEXT_MAX, &text, NULL) < 0)
+	if (end)
+		return arena_strndup(a, first, (size_t)(end - first));
+	if (fd < 0 || fd_read_text(fd, a, HOST_TEXT_MAX, &text, NULL) < 0)
 		return NULL;
 	text[strcspn(text, "\n")] = '\0';
 	return text;

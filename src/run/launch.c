@@ -153,6 +153,8 @@ int run_plan(const struct plan *p, const struct run_hooks *hooks, int *ret_statu
 		if (pid == 0)
 			child_main(&l.child);
 		r = pid < 0 ? pid : launch_map(&l, pid, e);
+		if (r == 0 && hooks && hooks->meanwhile)
+			hooks->meanwhile(hooks->arg);
 		if (r == 0)
 			r = launch_finish(&l, pid, ret_status, e);
 	}

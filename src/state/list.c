@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <gpurun/dirents.h>
 #include <gpurun/fd.h>
@@ -15,19 +16,19 @@
 
 #include "state_file.h"
 
-#define IDS_SHOWN 8 /* of several that are called the same */
+#define IDS_SHOWN 8  /* of several that are called the same */
+#define SWEEP_MAX 32 /* records that one start looks at */
 
 /* The names of the records in @dirfd; what is no record is not ours to touch. */
 static int names_read(struct arena *a, int dirfd, struct strv *ret)
 {
-	_cleanup_fd_ int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct dirents ents;
 	const char *name;
 	int r = 0;
 
-	if (fd < 0)
+	if (lseek(dirfd, 0, SEEK_SET) < 0)
 		return -errno;
-	dirents_begin(&ents, fd);
+	dirents_begin(&ents, dirfd);
 	while (ret->n < STATE_FILES_MAX && (r = dirents_next(&ents, &name, NULL)) > 0)
 		if (state_id_valid(name))
 			strv_push(a, ret, arena_strdup(a, name));
@@ -53,16 +54,19 @@ static int open_living(int dirfd, const char *name)
 	return -ENOENT;
 }
 
-void state_sweep(struct arena *a, int dirfd)
+/* Of many, each start looks at some: hundreds of launchers would all look at one another. */
+void state_sweep(struct arena *a, const struct state_home *home, const struct state *own)
 {
 	struct strv names = { 0 };
+	size_t first = (unsigned char)own->id[0] * 256U + (unsigned char)own->id[1];
 
-	if (names_read(a, dirfd, &names) < 0)
+	if (names_read(a, home->fd, &names) < 0)
 		return;
-	for (size_t i = 0; i < names.n; i++) {
-		int fd = open_living(dirfd, names.v[i]);
+	for (size_t i = 0; i < names.n && i < SWEEP_MAX; i++) {
+		const char *name = names.v[(first + i) % names.n];
 
-		fd_close(fd);
+		if (!str_eq(name, own->id))
+			fd_close(open_living(home->fd, name));
 	}
 }
 

@@ -26,6 +26,7 @@
 #include "state_file.h"
 
 #define STATE_ID_TRIES 16
+#define STATE_MNT      "mnt"
 
 /* Is @fd a directory that only @uid can reach? */
 static int dir_check_private(int fd, const char *path, uid_t uid, struct err *e)
@@ -44,17 +45,34 @@ static int dir_check_private(int fd, const char *path, uid_t uid, struct err *e)
 	return 0;
 }
 
-/* Make @path unless it is there; 0 when it is a directory (no link) of ours, mode 0700. */
-static int dir_make_private(const char *path, uid_t uid, struct err *e)
+/* Open @path, made unless it is there: a directory (no link) of ours, mode 0700; -errno */
+static int dir_open_private(const char *path, uid_t uid, struct err *e)
 {
-	_cleanup_fd_ int fd = -1;
+	const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	_cleanup_fd_ int fd = open(path, flags);
+	int r;
 
-	if (mkdir(path, 0700) < 0 && errno != EEXIST)
-		return err_sys(e, errno, "%s", path);
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT) {
+		if (mkdir(path, 0700) < 0 && errno != EEXIST)
+			return err_sys(e, errno, "%s", path);
+		fd = open(path, flags);
+	}
 	if (fd < 0)
 		return err_sys(e, errno, "%s", path);
-	return dir_check_private(fd, path, uid, e);
+	r = dir_check_private(fd, path, uid, e);
+	return r < 0 ? r : fd_take(&fd);
+}
+
+/* mnt/ in the private directory @fd, where nobody else can have made anything. */
+static int dir_make_mnt(int fd, const char *path, struct err *e)
+{
+	struct stat st;
+
+	if (fstatat(fd, STATE_MNT, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return S_ISDIR(st.st_mode) ? 0 : err_sys(e, ENOTDIR, "%s/" STATE_MNT, path);
+	if (errno == ENOENT && (mkdirat(fd, STATE_MNT, 0700) == 0 || errno == EEXIST))
+		return 0;
+	return err_sys(e, errno, "%s/" STATE_MNT, path);
 }
 
 /*
@@ -87,8 +105,8 @@ const char *state_dir_name(struct arena *a, const char *xdg_runtime_dir, uid_t u
 	return places.v[0];
 }
 
-int state_dir(struct arena *a, const char *xdg_runtime_dir, uid_t uid, const char **ret,
-	      struct err *e)
+int state_open(struct arena *a, const char *xdg_runtime_dir, uid_t uid, struct state_home *ret,
+	       struct err *e)
 {
 	struct strv places = { 0 };
 	struct err first = { 0 };
@@ -96,12 +114,10 @@ int state_dir(struct arena *a, const char *xdg_runtime_dir, uid_t uid, const cha
 	dir_candidates(a, xdg_runtime_dir, uid, &places);
 	for (size_t i = 0; i < places.n; i++) {
 		struct err here = { 0 };
-		int r = dir_make_private(places.v[i], uid, &here);
+		_cleanup_fd_ int fd = dir_open_private(places.v[i], uid, &here);
 
-		if (r >= 0)
-			r = dir_make_private(path_join(a, places.v[i], "mnt"), uid, &here);
-		if (r >= 0) {
-			*ret = places.v[i];
+		if (fd >= 0 && dir_make_mnt(fd, places.v[i], &here) >= 0) {
+			*ret = (struct state_home){ .path = places.v[i], .fd = fd_take(&fd) };
 			return 0;
 		}
 		if (!err_is_set(&first))
@@ -111,6 +127,19 @@ int state_dir(struct arena *a, const char *xdg_runtime_dir, uid_t uid, const cha
 		*e = first;
 	err_wrap(e, "no directory for the state of containers");
 	return first.code ? -first.code : -EIO;
+}
+
+int state_dir(struct arena *a, const char *xdg_runtime_dir, uid_t uid, const char **ret,
+	      struct err *e)
+{
+	struct state_home home;
+	int r = state_open(a, xdg_runtime_dir, uid, &home, e);
+
+	if (r < 0)
+		return r;
+	*ret = home.path;
+	(void)fd_close(home.fd);
+	return 0;
 }
 
 /* Is that a directory of ours, private, and not in the list yet? */
@@ -180,46 +209,36 @@ static int file_reserve(int dirfd, const char *id)
 	return st.st_nlink == 0 ? -ESTALE : fd_take(&fd);
 }
 
-int state_begin(struct arena *a, const char *dir, struct state *st, int *ret_fd, struct err *e)
+int state_begin(const struct state_home *home, struct state *st, int *ret_fd, struct err *e)
 {
-	_cleanup_fd_ int dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	int fd = -EEXIST;
 
-	if (dirfd < 0)
-		return err_sys(e, errno, "%s", dir);
-	state_sweep(a, dirfd);
 	for (int i = 0; i < STATE_ID_TRIES && (fd == -EEXIST || fd == -ESTALE); i++) {
 		int r = id_make(st->id);
 
 		if (r < 0)
 			return err_sys(e, -r, "getrandom");
-		fd = file_reserve(dirfd, st->id);
+		fd = file_reserve(home->fd, st->id);
 	}
 	if (fd < 0)
-		return err_sys(e, -fd, "%s/%s", dir, st->id);
+		return err_sys(e, -fd, "%s/%s", home->path, st->id);
 	st->created = time(NULL);
 	*ret_fd = fd;
 	return 0;
 }
 
-int state_publish(int fd, const struct state *st, const char *plan_json)
+int state_publish(struct arena *a, int fd, const struct state *st, const char *plan_json)
 {
-	_cleanup_arena_ struct arena *a = arena_new(0);
 	const char *text = state_format(a, st, plan_json);
 	size_t n = strlen(text);
 
 	if (n > STATE_RECORD_MAX)
 		return -EFBIG;
-	if (ftruncate(fd, 0) < 0 || lseek(fd, 0, SEEK_SET) < 0)
-		return -errno;
 	return fd_write_all(fd, text, n);
 }
 
-void state_end(const char *dir, const struct state *st, int fd)
+void state_end(const struct state_home *home, const struct state *st, int fd)
 {
-	_cleanup_fd_ int dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-	if (dirfd >= 0)
-		(void)unlinkat(dirfd, st->id, 0);
+	(void)unlinkat(home->fd, st->id, 0);
 	(void)fd_close(fd);
 }

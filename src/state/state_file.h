@@ -30,7 +30,4 @@ struct state_vec {
 /** state_step_list - add the living containers of steps below the state directory @dirfd */
 int state_step_list(struct arena *a, int dirfd, struct state_vec *ret);
 
-/** state_sweep - remove the files of dead launchers */
-void state_sweep(struct arena *a, int dirfd);
-
 #endif

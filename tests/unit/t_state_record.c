@@ -19,6 +19,7 @@
 static struct arena *arena;
 static struct err err;
 static const char *dir;
+static struct state_home home; /* the same, held open */
 static struct strv dirs;
 
 static struct state begin(const char *name, int *fd)
@@ -32,7 +33,8 @@ static struct state begin(const char *name, int *fd)
 
 	memset(&err, 0, sizeof(err));
 	*fd = -1;
-	is_int(state_begin(arena, dir, &st, fd, &err), 0, "reserve for '%s': %s", name, err.msg);
+	is_int(state_begin(&home, &st, fd, &err), 0, "reserve for '%s': %s", name, err.msg);
+	state_sweep(arena, &home, &st);
 	return st;
 }
 
@@ -53,7 +55,7 @@ static void test_life(void)
 	st = begin("one", &fd);
 	is_int((int)strlen(st.id), STATE_ID_LEN, "an id");
 	is_int((int)count(), 0, "reserved, but not published: not listed");
-	is_int(state_publish(fd, &st, PLAN), 0, "publish");
+	is_int(state_publish(arena, fd, &st, PLAN), 0, "publish");
 	is_int((int)count(), 1, "now it is");
 	is_int(state_find(arena, &dirs, "one", &found, &err), 0, "found by name");
 	is_str(found.id, st.id, "the id");
@@ -67,7 +69,7 @@ static void test_life(void)
 	st.id[5] = '\0';
 	is_int(state_find(arena, &dirs, st.id, &found, &err), 0,
 	       "found by the beginning of the id");
-	state_end(dir, &found, fd);
+	state_end(&home, &found, fd);
 	is_int((int)count(), 0, "gone");
 	memset(&err, 0, sizeof(err));
 	is_int(state_find(arena, &dirs, "one", &found, &err), -ENOENT, "not found any more");
@@ -86,17 +88,18 @@ static void test_two(void)
 	b = begin("same", &fb);
 	ok(strcmp(a.id, b.id) != 0, "two ids");
 	b.created = a.created - 5;
-	ok(state_publish(fa, &a, PLAN) == 0 && state_publish(fb, &b, NULL) == 0, "two records");
+	ok(state_publish(arena, fa, &a, PLAN) == 0 && state_publish(arena, fb, &b, NULL) == 0,
+	   "two records");
 	ok(state_list(arena, &dirs, &v, &n, NULL) == 0 && n == 2, "both are listed");
 	ok(n == 2 && strcmp(v[0].id, b.id) == 0, "the oldest first");
 	memset(&err, 0, sizeof(err));
 	is_int(state_find(arena, &dirs, "same", &found, &err), -ENOTUNIQ, "a name that two carry");
 	ok(strstr(err.msg, "2 running") != NULL, "its message: %s", err.msg);
 	is_int(state_find(arena, &dirs, b.id, &found, &err), 0, "the id is exact");
-	state_end(dir, &a, fa);
+	state_end(&home, &a, fa);
 	is_int(state_find(arena, &dirs, "same", &found, &err), 0, "one is left");
 	is_str(found.plan, "null", "a record without a plan");
-	state_end(dir, &b, fb);
+	state_end(&home, &b, fb);
 }
 
 /* A launcher that dies without a word. */
@@ -113,14 +116,14 @@ static void test_dead(void)
 				      .launcher = getpid(),
 				      .payload = getpid() };
 
-		if (state_begin(arena, dir, &mine, &fd, NULL) < 0)
+		if (state_begin(&home, &mine, &fd, NULL) < 0)
 			_exit(1);
-		_exit(state_publish(fd, &mine, PLAN) < 0);
+		_exit(state_publish(arena, fd, &mine, PLAN) < 0);
 	}
 	waitpid(pid, NULL, 0);
 	is_int((int)count(), 0, "a dead launcher's record is not listed");
 	st = begin("x", &fd);
-	state_end(dir, &st, fd);
+	state_end(&home, &st, fd);
 	is_int(system(arena_printf(arena, "test \"$(ls %s)\" = mnt", dir)), 0, "and swept away");
 }
 
@@ -147,7 +150,7 @@ static void test_foreign(void)
 	ok(access(broken, F_OK) < 0, "an unlocked record is removed, whatever it holds");
 	if (ftruncate(fd, 0) == 0 && pwrite(fd, "{}\n", 3, 0) == 3)
 		is_int((int)count(), 0, "a living record that cannot be read is not listed");
-	state_end(dir, &st, fd);
+	state_end(&home, &st, fd);
 	unlink(other);
 }
 
@@ -166,13 +169,18 @@ static void test_crowd(void)
 							   .command = "",
 							   .launcher = getpid(),
 							   .payload = 1 };
+			struct state_home mine = { .path = dir,
+						   .fd = open(dir, O_RDONLY | O_DIRECTORY) };
 			int fd;
 
-			if (state_begin(a, dir, &st, &fd, NULL) < 0 ||
-			    state_publish(fd, &st, NULL) < 0 ||
+			if (mine.fd < 0 || state_begin(&mine, &st, &fd, NULL) < 0)
+				_exit(1);
+			state_sweep(a, &mine, &st);
+			if (state_publish(a, fd, &st, NULL) < 0 ||
 			    state_find(a, &dirs, st.id, &found, NULL) < 0)
 				_exit(1);
-			state_end(dir, &st, fd);
+			state_end(&mine, &st, fd);
+			close(mine.fd);
 		}
 		_exit(0);
 	}
@@ -180,6 +188,22 @@ static void test_crowd(void)
 		lost += status != 0;
 	is_int(lost, 0, "eight launchers, fifty containers each: none is lost");
 	is_int((int)count(), 0, "and nothing is left");
+}
+
+/* Of many dead records each start removes some, until none is left. */
+static void test_many(void)
+{
+	int fd, starts = 0;
+
+	for (int i = 0; i < 100; i++)
+		write_file(arena_printf(arena, "%s/%012x", dir, (unsigned int)i), "");
+	for (int left = 1; left && starts < 100; starts++) {
+		struct state st = begin("x", &fd);
+
+		state_end(&home, &st, fd);
+		left = system(arena_printf(arena, "test \"$(ls %s)\" = mnt", dir));
+	}
+	ok(starts > 1 && starts < 100, "a hundred dead records are gone after %d starts", starts);
 }
 
 static void test_directory(const char *base)
@@ -241,11 +265,14 @@ int main(void)
 	dir = arena_printf(arena, "%s/gpurun", base);
 	strv_push(arena, &dirs, dir);
 	test_directory(base);
+	is_int(state_open(arena, base, getuid(), &home, &err), 0, "open: %s", err.msg);
+	is_str(home.path, dir, "the same directory, held open");
 	test_life();
 	test_two();
 	test_dead();
 	test_foreign();
 	test_crowd();
+	test_many();
 	is_int(rmdir(arena_printf(arena, "%s/mnt", dir)) | rmdir(dir) | rmdir(base), 0,
 	       "the directory is empty at the end");
 	arena_free(arena);
