@@ -235,6 +235,7 @@ help:
 	@echo 'check-long  the same and everything that takes longer'
 	@echo 'lint tidy   rules of the source, warnings at two levels; clang-tidy and cppcheck'
 	@echo 'asan cov    build and test with AddressSanitizer and UBSan; line coverage by module'
+	@echo 'bench       what starts and unpacking cost, against floors and peers (bench-start, bench-cold)'
 	@echo 'fuzz-smoke  every fuzzer for FUZZ_SECONDS=$(FUZZ_SECONDS)'
 	@echo 'golden      rewrite the golden files'
 	@echo 'repro       build twice in different directories and compare'
@@ -245,4 +246,4 @@ help:
 FORCE:
 .PHONY: all check check-long unit e2e lint tidy golden asan fuzz-smoke fuzz-run cov repro install \
 	dist clean help FORCE
--include $(OBJ:.o=.d) $(UNIT:=.d) contrib/spank/spank.mk
+-include $(OBJ:.o=.d) $(UNIT:=.d) contrib/spank/spank.mk tests/bench/bench.mk

@@ -2,16 +2,16 @@
 /*
  * floor.c - the least that a launcher must do to start a command the way gpurun does.
  *
- *	floor [-n] [-L] [-b BASE] [-d NODE | -t DIR | -f FILE=PATH | -s TARGET=PATH | -w PATH=TEXT]...
- *	      ROOTFS COMMAND [ARGUMENT]...
+ *	floor [-nL] [-b BASE] [-d NODE | -t DIR | -f FILE=PATH | -g DIR=PATH | -s TARGET=PATH |
+ *	      -w TEXT=PATH]... ROOTFS COMMAND [ARGUMENT]...
  *
  *	-n           own network namespace with lo up, a fresh sysfs
  *	-L           without Landlock
  *	-b BASE      the empty directory that everything is built on (/tmp)
  *	-d NODE      one more device node, at the same place inside
  *	-t DIR       a tmpfs; it and what is mounted below it ends up read-only
- *	-f FILE=PATH a file or directory of the host, read-only
- *	-s, -w       a link, a small file
+ *	-f, -g       a file or a directory of the host, read-only
+ *	-s, -w       a link, a file of that text
  *
  * It is what times of starts are divided by, so it does for the same result as little as it can:
  * the namespaces, mounts, masks, losses and seccomp bytes of gpurun, its reaper, and nothing else.
@@ -103,12 +103,37 @@ static void must(long r, const char *what)
 }
 
 /* A descriptor that nobody needs is left to close_range(2). */
-static void put(const char *path, int flags, const char *text)
+static int put(const char *path, int flags, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC | flags, 0644);
 
 	must(fd, path);
 	must(write(fd, text, strlen(text)), path);
+	return fd;
+}
+
+static void parents_make(const char *path)
+{
+	char dir[4096];
+
+	for (const char *p = strchr(path + 1, '/'); p; p = strchr(p + 1, '/')) {
+		(void)snprintf(dir, sizeof(dir), "%.*s", (int)(p - path), path);
+		if (mkdir(dir, 0755) < 0 && errno != EEXIST)
+			die(dir);
+	}
+}
+
+static int make(const char *path, bool directory)
+{
+	return directory ? mkdir(path, 0755) : mknod(path, S_IFREG | 0644, 0);
+}
+
+static void make_fresh(const char *path, bool directory)
+{
+	if (make(path, directory) == 0)
+		return;
+	parents_make(path);
+	must(make(path, directory), path);
 }
 
 /* The mount point is made where there is none. */
@@ -119,7 +144,7 @@ static void mount_at(const char *src, const char *dst, const char *type, unsigne
 		return;
 	if (errno != ENOENT)
 		die(dst);
-	must(directory ? mkdir(dst, 0755) : mknod(dst, S_IFREG | 0644, 0), dst);
+	make_fresh(dst, directory);
 	must(mount(src, dst, type, flags, data), dst);
 }
 
@@ -134,11 +159,11 @@ static void ids(const struct job *j)
 {
 	char map[64];
 
-	put("/proc/self/setgroups", 0, "deny");
+	(void)put("/proc/self/setgroups", 0, "deny");
 	(void)snprintf(map, sizeof(map), "%u %u 1", j->uid, j->uid);
-	put("/proc/self/uid_map", 0, map);
+	(void)put("/proc/self/uid_map", 0, map);
 	(void)snprintf(map, sizeof(map), "%u %u 1", j->gid, j->gid);
-	put("/proc/self/gid_map", 0, map);
+	(void)put("/proc/self/gid_map", 0, map);
 	must(prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0), "PR_SET_PDEATHSIG");
 	must(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "PR_SET_DUMPABLE");
 }
@@ -189,40 +214,14 @@ static void files(const struct job *j)
 	char name[sizeof(j->host.nodename) + 1];
 
 	if (j->net) {
-		put("/etc/hosts", O_CREAT | O_TRUNC | O_NOFOLLOW, "127.0.0.1\tlocalhost\n");
+		(void)put("/etc/hosts", O_CREAT | O_TRUNC | O_NOFOLLOW, "127.0.0.1\tlocalhost\n");
 	} else {
 		bind_file("etc/resolv.conf", "/etc/resolv.conf", false);
 		bind_file("etc/hosts", "/etc/hosts", false);
 	}
 	(void)snprintf(name, sizeof(name), "%s\n", j->host.nodename);
-	put("/etc/hostname", O_CREAT | O_TRUNC | O_NOFOLLOW, name);
+	(void)put("/etc/hostname", O_CREAT | O_TRUNC | O_NOFOLLOW, name);
 	(void)mkdir("/root", 0700);
-}
-
-/* Those of the options that go through the image's directories, then read-only as a whole. */
-static void extras(const struct job *j)
-{
-	for (const struct extra *x = j->extras; x < j->extras + j->n_extras; x++) {
-		struct stat st;
-
-		switch (x->kind) {
-		case 't':
-			mount_at("floor", x->dst, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755", true);
-			break;
-		case 'f':
-			must(stat(x->src, &st), x->src);
-			mount_at(x->src, x->dst, NULL, MS_BIND | MS_REC, NULL, S_ISDIR(st.st_mode));
-			break;
-		case 's':
-			must(symlink(x->src, x->dst), x->dst);
-			break;
-		case 'w':
-			put(x->src, O_CREAT | O_TRUNC | O_NOFOLLOW, x->dst);
-			break;
-		default: /* device nodes: devices() */
-			break;
-		}
-	}
 }
 
 static bool is_below_tmpfs(const struct job *j, const char *path)
@@ -233,12 +232,66 @@ static bool is_below_tmpfs(const struct job *j, const char *path)
 	return false;
 }
 
+static void extra_bind(const struct job *j, const struct extra *x)
+{
+	const bool directory = x->kind == 'g';
+
+	if (!is_below_tmpfs(j, x->dst)) {
+		mount_at(x->src, x->dst, NULL, MS_BIND | MS_REC, NULL, directory);
+		return;
+	}
+	make_fresh(x->dst, directory);
+	must(mount(x->src, x->dst, NULL, MS_BIND | MS_REC, NULL), x->dst);
+}
+
+static void extra(const struct job *j, const struct extra *x)
+{
+	switch (x->kind) {
+	case 't':
+		mount_at("floor", x->dst, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755", true);
+		break;
+	case 'f':
+	case 'g':
+		extra_bind(j, x);
+		break;
+	case 's':
+		if (symlink(x->src, x->dst) < 0) {
+			parents_make(x->dst);
+			must(symlink(x->src, x->dst), x->dst);
+		}
+		break;
+	case 'w':
+		if (access(x->dst, F_OK) < 0)
+			make_fresh(x->dst, false);
+		/* its mount becomes read-only, which it cannot while somebody writes */
+		(void)close(put(x->dst, O_TRUNC | O_NOFOLLOW, x->src));
+		break;
+	default: /* device nodes: devices() */
+		break;
+	}
+}
+
+static bool is_in_proc(const char *path)
+{
+	return strncmp(path, "/proc/", 6) == 0;
+}
+
+/* Those in /proc need one that is there; the others go through the image's directories. */
+static void extras(const struct job *j, bool in_proc)
+{
+	for (const struct extra *x = j->extras; x < j->extras + j->n_extras; x++)
+		if (is_in_proc(x->dst) == in_proc)
+			extra(j, x);
+}
+
+/* Read-only as a whole. */
 static void extras_lock(const struct job *j)
 {
 	const uint64_t set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
 
 	for (const struct extra *x = j->extras; x < j->extras + j->n_extras; x++)
-		if (x->kind == 't' || (x->kind == 'f' && !is_below_tmpfs(j, x->dst)))
+		if (x->kind == 't' ||
+		    ((x->kind == 'f' || x->kind == 'g') && !is_below_tmpfs(j, x->dst)))
 			attributes(x->dst, RECURSIVE, set);
 }
 
@@ -391,9 +444,10 @@ static _Noreturn void inside(const struct job *j)
 		loopback();
 	rootfs(j);
 	files(j);
-	extras(j);
+	extras(j, false);
 	devices(j);
 	proc_and_sys(j);
+	extras(j, true);
 	masks(j);
 	extras_lock(j);
 	must(umount2(".", DETACH), "the old root");
@@ -413,7 +467,7 @@ static _Noreturn void inside(const struct job *j)
 
 static void extra_add(struct job *j, int kind, char *arg)
 {
-	char *dst = strchr(arg, '=');
+	char *dst = strrchr(arg, '=');
 
 	if (j->n_extras == EXTRAS_MAX || ((kind == 'd' || kind == 't') == (dst != NULL)))
 		_exit(2);
@@ -422,7 +476,7 @@ static void extra_add(struct job *j, int kind, char *arg)
 	else
 		dst = arg;
 	/* what is the host's is relative to the old root */
-	if (kind == 'd' || kind == 'f')
+	if (kind == 'd' || kind == 'f' || kind == 'g')
 		arg++;
 	j->extras[j->n_extras++] = (struct extra){ kind, arg, dst };
 }
@@ -434,7 +488,7 @@ int main(int argc, char **argv)
 	int opt, status;
 	pid_t child;
 
-	while ((opt = getopt(argc, argv, "+nLb:d:t:f:s:w:")) != -1) {
+	while ((opt = getopt(argc, argv, "+nLb:d:t:f:g:s:w:")) != -1) {
 		if (opt == '?')
 			return 2;
 		else if (opt == 'n')

@@ -14,11 +14,12 @@
  *
  * The first command is the reference: a ratio is the median over the rounds of the command's time
  * in a round by the reference's, so that what is slow for a while is slow for both.  With -P it is
- * that of launches a second.  "{}" in a word stands for a number that no other start has.
+ * that of launches a second.  "{}" in a word stands for the number of the command's start, from 1.
  *
- * Times are wall time from before posix_spawn(3) to after wait4(2), and user and system time, peak
- * memory and minor faults of what the command waited for.  A program that leaves processes behind
- * (podman's conmon) spends more than is seen.
+ * Wall time is that from before posix_spawn(3) to after wait4(2).  User and system time, peak memory
+ * and minor faults are those of the command, of what it waited for, and of what it left behind: we
+ * inherit its orphans (bwrap's pid 1, podman's conmon) and wait LINGER_MS for them, so that they do
+ * not work on another command's time either.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,6 +28,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -38,6 +40,8 @@
 #define LAUNCHES_MAX 100000
 #define WORDS_MAX    8192
 #define WORD_MAX     4096
+#define HOLES_MAX    16
+#define LINGER_MS    50.0
 
 enum column { WALL, USER, SYSTEM, CPU, RSS, FAULTS, RATE, P50, P95, COLUMNS };
 
@@ -46,7 +50,7 @@ struct command {
 	char **words;
 	size_t n_words;
 	double *rounds[COLUMNS]; /* one value a round */
-	unsigned long failures;
+	unsigned long starts, failures;
 };
 
 struct start {
@@ -145,27 +149,24 @@ static char *word_fill(const char *word, unsigned long number, char out[WORD_MAX
 {
 	const char *hole = strstr(word, "{}");
 
-	if (hole)
-		(void)snprintf(out, WORD_MAX, "%.*s%d-%lu%s", (int)(hole - word), word, getpid(),
-			       number, hole + 2);
-	return hole ? out : strcpy(out, word);
+	(void)snprintf(out, WORD_MAX, "%.*s%lu%s", (int)(hole - word), word, number, hole + 2);
+	return out;
 }
 
-static struct start start(struct bench *b, const struct command *c)
+static struct start start(struct bench *b, struct command *c)
 {
-	static unsigned long number;
-	static char filled[64][WORD_MAX];
+	static char filled[HOLES_MAX][WORD_MAX];
 	static char *argv[WORDS_MAX];
 	posix_spawn_file_actions_t files;
 	struct start s = { 0 };
 	size_t used = 0;
 	int r;
 
-	number++;
+	c->starts++;
 	for (size_t i = 0; i < c->n_words; i++) {
 		argv[i] = c->words[i];
-		if (strstr(argv[i], "{}") && used < 64)
-			argv[i] = word_fill(argv[i], number, filled[used++]);
+		if (strstr(argv[i], "{}") && used < HOLES_MAX)
+			argv[i] = word_fill(argv[i], c->starts, filled[used++]);
 	}
 	argv[c->n_words] = NULL;
 	(void)posix_spawn_file_actions_init(&files);
@@ -183,17 +184,16 @@ static struct start start(struct bench *b, const struct command *c)
 	return s;
 }
 
-/* One that has ended: what it used is added to @sum. */
-static pid_t reap(struct command *c, double sum[COLUMNS])
+/* One that has ended, if there is one: what it used is added to @sum. */
+static pid_t reap(int flags, int *ret_status, double sum[COLUMNS])
 {
 	struct rusage use;
 	pid_t pid;
-	int status;
 
-	while ((pid = wait4(-1, &status, 0, &use)) < 0)
-		if (errno != EINTR)
-			die("wait4");
-	c->failures += status != 0;
+	while ((pid = wait4(-1, ret_status, flags, &use)) < 0 && errno == EINTR)
+		;
+	if (pid <= 0)
+		return pid;
 	sum[USER] += ms(use.ru_utime);
 	sum[SYSTEM] += ms(use.ru_stime);
 	sum[FAULTS] += (double)use.ru_minflt;
@@ -202,14 +202,32 @@ static pid_t reap(struct command *c, double sum[COLUMNS])
 	return pid;
 }
 
+static void orphans_reap(double sum[COLUMNS])
+{
+	const struct timespec nap = { .tv_nsec = 200000 };
+	double end = now_ms() + LINGER_MS;
+	pid_t pid;
+	int status;
+
+	while ((pid = reap(WNOHANG, &status, sum)) >= 0 && now_ms() < end)
+		if (pid == 0)
+			(void)nanosleep(&nap, NULL);
+}
+
 static void turn_single(struct bench *b, struct command *c, double sum[COLUMNS])
 {
 	struct start s;
+	pid_t pid;
+	int status;
 
 	quiet_wait(b);
 	s = start(b, c);
-	(void)reap(c, sum);
+	while ((pid = reap(0, &status, sum)) != s.pid)
+		if (pid < 0)
+			die("wait4");
 	sum[WALL] = now_ms() - s.begun;
+	c->failures += status != 0;
+	orphans_reap(sum);
 }
 
 /* LAUNCHES starts, WIDTH at a time; a slot is a start that runs. */
@@ -224,13 +242,17 @@ static void turn_crowd(struct bench *b, struct command *c, double sum[COLUMNS])
 	while (begun_n < b->width && begun_n < b->launches)
 		slots[begun_n++] = start(b, c);
 	while (done < b->launches) {
-		pid_t pid = reap(c, sum);
+		int status;
+		pid_t pid = reap(0, &status, sum);
 		size_t i = 0;
 
+		if (pid < 0)
+			die("wait4");
 		while (i < b->width && slots[i].pid != pid)
 			i++;
 		if (i == b->width)
-			continue;
+			continue; /* an orphan */
+		c->failures += status != 0;
 		took[done++] = now_ms() - slots[i].begun;
 		slots[i].pid = 0;
 		if (begun_n < b->launches) {
@@ -239,6 +261,7 @@ static void turn_crowd(struct bench *b, struct command *c, double sum[COLUMNS])
 		}
 	}
 	sum[WALL] = now_ms() - begun;
+	orphans_reap(sum);
 	sum[RATE] = b->launches * 1e3 / sum[WALL];
 	sum[P50] = quantile(took, b->launches, 0.5);
 	sum[P95] = quantile(took, b->launches, 0.95);
@@ -394,6 +417,8 @@ int main(int argc, char **argv)
 	commands_parse(&b, argv + optind);
 	if (b.n == 0 || b.rounds == 0 || b.width == 0)
 		return 2;
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
+		die("subreaper");
 	for (int round = -(int)b.warmups; round < (int)b.rounds; round++)
 		for (size_t i = 0; i < b.n; i++)
 			turn(&b, &b.commands[(i + (size_t)(round + (int)b.warmups)) % b.n], round);

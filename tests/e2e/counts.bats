@@ -51,35 +51,8 @@ need_landlock() {
 	at_most 250 "$(python3 "$T/faults" "$GPURUN" "$BUSYBOX" true)"
 }
 
-# 16 layers, the lowest with a C library
-layers() {
-	local i options=()
-	for ((i = 1; i < 16; i++)); do
-		mkdir -p "$T/layer$i/opt"
-		echo $i > "$T/layer$i/opt/$i"
-		options+=(--layer "$T/layer$i")
-	done
-	mkimage "$IMAGES/bash" "${options[@]}" --oci --env PATH=/bin --cmd bash "$T/layers.tar"
-}
-
-@test "instructions from the first argument to the plan: 8 GPUs, 60 libraries, 16 layers" {
+@test "instructions from main to the plan: 8 GPUs, 60 libraries, 16 layers" {
 	need valgrind jq
 	[ "$(uname -m)" = x86_64 ] || skip "the fixtures are those of x86_64"
-	local count=(valgrind --tool=callgrind --callgrind-out-file="$T/profile")
-	local plan=(--dry-run --sysroot "$REPO/tests/fixtures/host-gpu8" --driver-root "$T/driver" --gpus all
-		"$T/layers.tar" sleep 0)
-	bash "$HELPERS/driver-sixty.sh" "$T/driver"
-	${CC:-cc} -O1 -shared -fPIC -o "$T/plain-open.so" "$HELPERS/plain-open.c"
-	layers
-	works "$T/layers.tar" sleep 0
-	"$GPURUN" "${plan[@]}" > "$T/plan"
-	is "$(jq '.container.root.lowers | length' "$T/plan")" 16
-	is "$(jq '.gpus | length' "$T/plan")" 8
-	is "$(jq '[.container.ops[] | select(.op == "bind" and (.dst | test("\\.so")))] | length' "$T/plan")" 60
-	# From main on, so without ld.so, and without the printing.  Valgrind's openat2 is not there, and it
-	# has no Landlock, which is all that may be another in the plan.
-	LD_PRELOAD=$T/plain-open.so "${count[@]}" --toggle-collect=main --toggle-collect=plan_dump \
-		"$GPURUN" "${plan[@]}" > "$T/counted" 2> "$T/said"
-	is "$(jq -S '.process.landlock_dev = true' "$T/counted" | md5sum)" "$(jq -S '.process.landlock_dev = true' "$T/plan" | md5sum)"
-	at_most 1500000 "$(awk '/Collected/ { print $NF }' "$T/said")"
+	at_most 1500000 "$(bash "$HELPERS/instructions.sh" "$GPURUN" "$T")"
 }
