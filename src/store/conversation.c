@@ -131,6 +131,11 @@ int conversation_order(struct conversation *c, const struct msg *m, struct err *
 	return 0;
 }
 
+static unsigned int percent(uint64_t done, uint64_t total)
+{
+	return done >= total ? 100 : (unsigned int)((double)done / (double)total * 100);
+}
+
 static void show_progress(const struct conversation *c, const struct msg *m)
 {
 	const double mib = 1 << 20;
@@ -138,13 +143,12 @@ static void show_progress(const struct conversation *c, const struct msg *m)
 	if (c->quiet)
 		return;
 	if (m->total > 0)
-		log_progress("unpacking %s: layer %u of %u, %u%% (%.0f MiB written)", c->label,
-			     m->layer + 1, c->layers,
-			     (unsigned int)(m->done >= m->total ? 100 : m->done * 100 / m->total),
+		log_progress("unpacking %s: %u of %u layers, %u%% (%.0f MiB written)", c->label,
+			     m->layer, m->layers, percent(m->done, m->total),
 			     (double)m->bytes / mib);
 	else
-		log_progress("unpacking %s: layer %u of %u (%.0f MiB written)", c->label,
-			     m->layer + 1, c->layers, (double)m->bytes / mib);
+		log_progress("unpacking %s: %u of %u layers (%.0f MiB written)", c->label, m->layer,
+			     m->layers, (double)m->bytes / mib);
 }
 
 static void show_layer(const struct conversation *c, const struct msg *m)
@@ -166,7 +170,7 @@ static bool msg_is_sane(struct conversation *c, struct msg *m)
 		c->layers = m->layers;
 		return m->layers <= IMAGE_LAYERS_MAX;
 	case MSG_PROGRESS:
-		return m->layer < c->layers;
+		return m->layers <= c->layers && m->layer <= m->layers;
 	case MSG_LAYER:
 		return m->layer < c->layers && num_is_hex(m->diff_id, IMAGE_ID_HEX) &&
 		       strlen(m->diff_id) == IMAGE_ID_HEX;

@@ -36,6 +36,7 @@
 	X(archive_entry_size)                                                                      \
 	X(archive_entry_mtime)                                                                     \
 	X(archive_entry_mtime_nsec)                                                                \
+	X(archive_entry_xattr_count)                                                               \
 	X(archive_entry_xattr_reset)                                                               \
 	X(archive_entry_xattr_next)
 struct archive_api {
@@ -192,6 +193,11 @@ int tar_data(struct tar *t, const void **ret, size_t *ret_len, uint64_t *ret_off
 		return tar_fail(t, "tar", e);
 	*ret_offset = (uint64_t)offset;
 	return 1;
+}
+
+bool tar_has_xattrs(struct tar *t)
+{
+	return api.archive_entry_xattr_count(t->entry) > 0;
 }
 
 int tar_xattr(struct tar *t, const char **ret_name, const void **ret_value, size_t *ret_len)

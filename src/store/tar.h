@@ -6,6 +6,7 @@
 #ifndef STORE_TAR_H
 #define STORE_TAR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -49,6 +50,8 @@ int tar_next(struct tar *t, struct tar_entry *ret, struct err *e);
 /** tar_data - the next piece of the file's contents and its place; 1, 0 at the end, -errno */
 int tar_data(struct tar *t, const void **ret, size_t *ret_len, uint64_t *ret_offset, struct err *e);
 
+/** tar_has_xattrs - does the entry have extended attributes? */
+bool tar_has_xattrs(struct tar *t);
 /** tar_xattr - the next extended attribute of the entry; 1 or 0 */
 int tar_xattr(struct tar *t, const char **ret_name, const void **ret_value, size_t *ret_len);
 

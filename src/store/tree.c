@@ -22,6 +22,8 @@
 
 /* The mode of directories that nobody described. */
 #define TREE_IMPLIED_MODE 0755
+/* All the bits that anything is made with. */
+#define TREE_TRIAL_MODE 01777
 
 static int tree_openat(int dirfd, const char *path, int flags, mode_t mode)
 {
@@ -39,6 +41,21 @@ int tree_open(const struct dir *d, const char *name, int flags, mode_t mode)
 	return tree_openat(d->fd, name, flags, mode);
 }
 
+/* Directories inherit more than files do, so one tells for both. */
+static int try_modes(struct tree *t)
+{
+	static const char name[] = ".mode";
+	struct stat st;
+
+	if (fchmod(t->root, TREE_IMPLIED_MODE) < 0 || mkdirat(t->root, name, TREE_TRIAL_MODE) < 0)
+		return -errno;
+	if (fstatat(t->root, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    unlinkat(t->root, name, AT_REMOVEDIR) < 0)
+		return -errno;
+	t->modes_stick = (st.st_mode & 07777) == TREE_TRIAL_MODE;
+	return 0;
+}
+
 int tree_begin(struct tree *t, struct arena *a, int root, int trash, int list_fd, bool overlay)
 {
 	const struct listing_entry top = { .type = LISTING_DIR,
@@ -51,7 +68,9 @@ int tree_begin(struct tree *t, struct arena *a, int root, int trash, int list_fd
 	t->trash = trash;
 	t->overlay = overlay;
 	t->parent.fd = -1;
-	r = listing_begin(a, list_fd, &t->list);
+	r = try_modes(t);
+	if (r == 0)
+		r = listing_begin(a, list_fd, &t->list);
 	if (r == 0)
 		r = listing_add(&t->list, &top);
 	return r;
@@ -217,7 +236,11 @@ static int walk_make(struct tree *t, struct walk *w, const char *name, bool repl
 	if (fd < 0)
 		return fd;
 	t->flags |= LAYER_IMPLIED;
-	r = walk_enter(w, fd, name);
+	r = !t->modes_stick && fchmod(fd, TREE_IMPLIED_MODE) < 0 ? -errno : 0;
+	if (r == 0)
+		r = walk_enter(w, fd, name);
+	else
+		(void)fd_close(fd);
 	if (r == 0)
 		r = tree_record(t, &made);
 	if (r == 0 && replace && t->overlay)

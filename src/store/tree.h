@@ -46,11 +46,13 @@ static inline void dir_closep(struct dir *d)
  *	    'c' holds what this layer made and all directories above that, category 'o' the
  *	    directories from which everything else was removed already
  * @flags:  LAYER_*
+ * @modes_stick: what is made with a mode has that mode.  Not so where the umask, a set-group-id
+ *	    bit or an access list that is inherited meddles
  */
 struct tree {
 	int root, trash;
 	bool overlay, above;
-	bool opaque_used, whiteout_used;
+	bool opaque_used, whiteout_used, modes_stick;
 	uint32_t flags;
 	uint64_t entries, bytes, n_trash;
 	struct listing_writer list;

@@ -5,9 +5,11 @@
  * taken off, and everything stays readable and writable for its owner.
  *
  * For every entry, in this order: the name is cleaned; the root takes attributes only; a
- * whiteout is applied; the parent is looked up or made; the entry is made with O_EXCL, and only
- * when something is in its place that is removed (a directory keeps its contents under a
- * directory) and the making repeated.  Times of directories come at the end (tree_end).
+ * whiteout is applied; the parent is looked up or made; the entry is made with O_EXCL and its
+ * final mode, and only when something is in its place that is removed (a directory keeps its
+ * contents under a directory) and the making repeated.  Times of directories come at the end
+ * (tree_end).  A file in a directory that is open costs four calls: openat2, write, utimensat,
+ * close.
  */
 #include "unpack.h"
 
@@ -44,6 +46,7 @@ struct job {
 	const struct dir *dir; /* where the entry goes */
 	const char *base;      /* under which name */
 	char path[PATH_MAX];   /* its real path */
+	unsigned int mode;     /* and its mode, as far as that is kept */
 	char *xattr_names;     /* XATTR_LIST_MAX bytes */
 };
 
@@ -99,6 +102,12 @@ static int drop_xattrs(struct job *j, int fd)
 			return -errno;
 	}
 	return 0;
+}
+
+/* What was just made has its mode already, unless the directory has other ideas. */
+static int put_mode(const struct job *j, int fd)
+{
+	return !j->tree->modes_stick && fchmod(fd, j->mode) < 0 ? -errno : 0;
 }
 
 static int put_times(const struct job *j, int fd)
@@ -178,12 +187,11 @@ static int write_contents(struct job *j, struct contents *c, struct err *e)
 
 static int make_file(struct job *j)
 {
-	return tree_open(j->dir, j->base, O_RDWR | O_CREAT | O_EXCL, FILE_MODE_ADD);
+	return tree_open(j->dir, j->base, O_WRONLY | O_CREAT | O_EXCL, j->mode);
 }
 
 static int put_file(struct job *j, struct err *e)
 {
-	unsigned int mode = (j->entry.mode & FILE_MODE_KEEP) | FILE_MODE_ADD;
 	_cleanup_fd_ int fd = make_or_replace(j, make_file);
 	struct contents c = { .fd = fd };
 	int r;
@@ -194,31 +202,35 @@ static int put_file(struct job *j, struct err *e)
 	if (r < 0)
 		return r;
 	put_xattrs(j, fd);
-	if (fchmod(fd, mode) < 0)
-		return -errno;
-	r = put_times(j, fd);
+	r = put_mode(j, fd);
+	if (r == 0)
+		r = put_times(j, fd);
 	return r < 0 ? r
-		     : record(j, LISTING_FILE, mode, c.end > j->entry.size ? c.end : j->entry.size,
-			      c.crc);
+		     : record(j, LISTING_FILE, j->mode,
+			      c.end > j->entry.size ? c.end : j->entry.size, c.crc);
 }
 
 static int make_dir(struct job *j)
 {
-	return mkdirat(j->dir->fd, j->base, DIR_MODE_ADD) < 0 ? -errno : 0;
+	return mkdirat(j->dir->fd, j->base, j->mode) < 0 ? -errno : 0;
+}
+
+static int record_dir(struct job *j)
+{
+	const struct listing_entry e = {
+		.type = LISTING_DIR, .mode = j->mode, .mtime = j->entry.mtime, .path = j->path
+	};
+
+	return tree_record(j->tree, &e);
 }
 
 /* Attributes of a directory that is there, open as @fd. */
 static int describe_dir(struct job *j, int fd)
 {
-	unsigned int mode = (j->entry.mode & DIR_MODE_KEEP) | DIR_MODE_ADD;
-	const struct listing_entry e = {
-		.type = LISTING_DIR, .mode = mode, .mtime = j->entry.mtime, .path = j->path
-	};
-
 	put_xattrs(j, fd);
-	if (fchmod(fd, mode) < 0)
+	if (fchmod(fd, j->mode) < 0)
 		return -errno;
-	return tree_record(j->tree, &e);
+	return record_dir(j);
 }
 
 /*
@@ -234,6 +246,8 @@ static int put_dir(struct job *j, struct err *e)
 	(void)e;
 	if (r < 0 && r != -EEXIST)
 		return r;
+	if (r == 0 && j->tree->modes_stick && !tar_has_xattrs(j->tar))
+		return record_dir(j);
 	fd = tree_open(j->dir, j->base, O_RDONLY | O_DIRECTORY, 0);
 	if (fd >= 0 && r == -EEXIST) {
 		r = drop_xattrs(j, fd);
@@ -281,9 +295,9 @@ static int put_symlink(struct job *j, struct err *e)
 
 static int make_fifo(struct job *j)
 {
-	mode_t mode = (j->entry.mode & FILE_MODE_KEEP) | FILE_MODE_ADD;
-
-	return mkfifoat(j->dir->fd, j->base, mode) < 0 ? -errno : 0;
+	if (mkfifoat(j->dir->fd, j->base, j->mode) < 0)
+		return -errno;
+	return !j->tree->modes_stick && fchmodat(j->dir->fd, j->base, j->mode, 0) < 0 ? -errno : 0;
 }
 
 static int put_fifo(struct job *j, struct err *e)
@@ -294,9 +308,7 @@ static int put_fifo(struct job *j, struct err *e)
 	put_xattrs(j, -1);
 	if (r == 0)
 		r = put_link_times(j);
-	return r < 0 ? r
-		     : record(j, LISTING_FIFO, (j->entry.mode & FILE_MODE_KEEP) | FILE_MODE_ADD, 0,
-			      0);
+	return r < 0 ? r : record(j, LISTING_FIFO, j->mode, 0, 0);
 }
 
 /* More links than the file system counts, or links that it does not have: a copy. */
@@ -457,12 +469,20 @@ static int apply_name(struct job *j, const struct name *name, struct err *e)
 	return -EINVAL;
 }
 
+/* Set-id bits go; what the image has belongs to us, and stays ours to change. */
+static unsigned int final_mode(const struct tar_entry *e)
+{
+	return e->type == TAR_DIR ? (e->mode & DIR_MODE_KEEP) | DIR_MODE_ADD
+				  : (e->mode & FILE_MODE_KEEP) | FILE_MODE_ADD;
+}
+
 static int apply(struct job *j, struct err *e)
 {
 	struct name name;
 	const char *why;
 	int r = name_parse(j->entry.name, &name, &why);
 
+	j->mode = final_mode(&j->entry);
 	if (r < 0)
 		return err_set(e, -r, SHOWN ": %s", j->entry.name, why);
 	r = apply_name(j, &name, e);
@@ -471,8 +491,8 @@ static int apply(struct job *j, struct err *e)
 	return r;
 }
 
-int unpack_layer(struct arena *a, struct tree *t, const struct tar_input *in, uint64_t *entries,
-		 struct unpack_skipped *skipped, struct err *e)
+int unpack_layer(struct arena *a, struct tree *t, const struct tar_input *in,
+		 _Atomic uint64_t *entries, struct unpack_skipped *skipped, struct err *e)
 {
 	_cleanup_tar_ struct tar *tar = NULL;
 	struct job j = { .tree = t, .skipped = skipped };
@@ -483,8 +503,8 @@ int unpack_layer(struct arena *a, struct tree *t, const struct tar_input *in, ui
 	j.tar = tar;
 	j.xattr_names = arena_alloc(a, XATTR_LIST_MAX);
 	while ((r = tar_next(tar, &j.entry, e)) > 0) {
-		if (++*entries > UNPACK_ENTRIES_MAX)
-			return err_set(e, EFBIG, "the image has more than %u entries",
+		if (atomic_fetch_add(entries, 1) >= UNPACK_ENTRIES_MAX)
+			return err_set(e, E2BIG, "the image has more than %u entries",
 				       UNPACK_ENTRIES_MAX);
 		r = apply(&j, e);
 		if (r < 0 || (t->flags & LAYER_NEEDS_LOWER))

@@ -5,6 +5,7 @@
 #ifndef STORE_UNPACK_H
 #define STORE_UNPACK_H
 
+#include <stdatomic.h>
 #include <stdint.h>
 
 #include <gpurun/arena.h>
@@ -25,10 +26,10 @@ struct unpack_skipped {
  * unpack_layer - read @in to the end of its tar archive and apply every entry
  * @a: scratch, for the reader
  * @entries: entries of the image so far, counted on, at most UNPACK_ENTRIES_MAX
- * Return: 0, or -errno with "PATH: reason" in @e.
+ * Return: 0; -E2BIG: that was too many; -errno with "PATH: reason" in @e.
  */
-int unpack_layer(struct arena *a, struct tree *t, const struct tar_input *in, uint64_t *entries,
-		 struct unpack_skipped *skipped, struct err *e);
+int unpack_layer(struct arena *a, struct tree *t, const struct tar_input *in,
+		 _Atomic uint64_t *entries, struct unpack_skipped *skipped, struct err *e);
 
 /** unpack_load - the libraries, before a sandbox closes */
 int unpack_load(struct err *e);

@@ -15,7 +15,7 @@
  *	worker		we
  *	MSG_MANIFEST
  *			MSG_LAYERS (which) or MSG_FLAT
- *	MSG_PROGRESS ... MSG_LAYER ...
+ *	MSG_PROGRESS ... MSG_LAYER ... (of several layers at once, in no order)
  *	MSG_DONE, or MSG_DEPENDENT: a layer cannot be unpacked by itself
  *			MSG_FLAT, or MSG_END
  *	MSG_FAILED at any time
@@ -50,10 +50,11 @@ enum msg_type {
 
 /**
  * struct msg - all messages have this form; what does not apply is zero
- * @layers:  MANIFEST: how many the image has
- * @layer:   PROGRESS, LAYER: which
+ * @layers:  MANIFEST: how many the image has; PROGRESS: how many were ordered
+ * @layer:   LAYER: which; PROGRESS: how many are finished
  * @wanted:  LAYERS: which to unpack
- * @done, @total: PROGRESS: bytes of the layer's blob
+ * @done, @total: PROGRESS: bytes of the blobs of all ordered layers
+ * @bytes:   PROGRESS, LAYER: written
  * @diff_id: LAYER: the computed one
  * @skipped: DONE
  */

@@ -68,7 +68,7 @@ static int unpack(int root, int trash, int list, bool overlay, int times, struct
 	_cleanup_arena_ struct arena *a = arena_new((size_t)64 << 20);
 	struct unpack_skipped skipped = { 0 };
 	struct err e = { 0 };
-	uint64_t entries = 0;
+	_Atomic uint64_t entries = 0;
 	struct tree t;
 	int r = tree_begin(&t, a, root, trash, list, overlay);
 

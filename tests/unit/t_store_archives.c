@@ -41,7 +41,7 @@ static void bed_add(struct bed *b, struct bytes layer, bool above)
 {
 	struct memory m = { .b = layer, .step = 10240 };
 	const struct tar_input in = { memory_read, &m };
-	uint64_t entries = 0;
+	_Atomic uint64_t entries = 0;
 
 	if (above)
 		tree_layer(&b->t);

@@ -353,7 +353,10 @@ static int make_file(int at, const char *name)
 	return fd;
 }
 
-/* @n layers into the directory @name; piece by piece, so that no header arrives whole */
+/*
+ * @n layers into the directory @name; piece by piece, so that no header arrives whole.  The
+ * worker's umask is 0, but the modes must be right with any.
+ */
 static struct result unpack(int top, const char *name, const char *const *specs, size_t n,
 			    bool overlay)
 {
@@ -362,8 +365,9 @@ static struct result unpack(int top, const char *name, const char *const *specs,
 	int list = make_file(top, text_of("%s.list", name));
 	struct unpack_skipped skipped = { 0 };
 	struct result res = { 0 };
-	uint64_t entries = 0;
+	_Atomic uint64_t entries = 0;
 	struct tree t;
+	mode_t mask = umask(overlay ? 0 : 027);
 
 	res.r = tree_begin(&t, a, root, trash, list, overlay);
 	for (size_t i = 0; res.r == 0 && i < n; i++) {
@@ -378,6 +382,7 @@ static struct result unpack(int top, const char *name, const char *const *specs,
 		res.r = tree_end(&t, a);
 	res.flags = t.flags;
 	tree_close(&t);
+	(void)umask(mask);
 	close(root);
 	close(trash);
 	close(list);
