@@ -527,6 +527,7 @@ int cold_unpack(const struct cold *c, const char **ret_file, struct err *e)
 	if (tmp < 0)
 		return err_sys(e, errno, "%s/" STORE_VERSION "/" STORE_TMP, u->place->path);
 	(void)stage_sweep(tmp, "", NULL, NULL, NULL);
+	trash_sweep(u->place);
 	measure_space(u);
 	r = stage_begin(tmp, "", &u->stage);
 	if (r < 0)

@@ -5,7 +5,7 @@
  * An image goes when nobody holds its record: names and keys first, then the record; what it
  * referred to is then garbage, and collected under the exclusive lock of the store, so that
  * nobody builds upon a layer that is about to go.  Things go by rename to trash/ (at once) and
- * are deleted there.
+ * are deleted there: prune waits for that, rm does not when it is much.
  */
 #include "store_private.h"
 
@@ -87,6 +87,15 @@ static int empty_trash(const struct place *p, struct removed *n)
 	_cleanup_fd_ int fd = open_dir(p, STORE_TRASH);
 
 	return fd < 0 ? fd : remove_contents(fd, n);
+}
+
+void trash_sweep(const struct place *p)
+{
+	_cleanup_fd_ int lock = lock_open(p, LOCK_TRASH, true, LOCK_TRY, NULL, NULL);
+	_cleanup_fd_ int fd = open_dir(p, STORE_TRASH);
+
+	if (lock >= 0 && fd >= 0)
+		remove_soon(fd, NULL, lock);
 }
 
 /* What the records refer to, as "d/ID" with d the first letter of layers or trees. */
@@ -234,7 +243,7 @@ int store_remove(struct store *s, struct arena *a, const char *name, struct err 
 		return err_sys(e, -r, "%s", name);
 	r = collect_if_quiet(a, p, e);
 	if (r == 0)
-		r = empty_trash(p, NULL);
+		trash_sweep(p);
 	return r < 0 && !err_is_set(e) ? err_sys(e, -r, "%s/" STORE_VERSION, p->path) : r;
 }
 

@@ -33,6 +33,11 @@ static void count_one(struct remover *r, const struct stat *st)
 		r->count->bytes += (uint64_t)st->st_blocks * 512;
 }
 
+static bool enough(const struct remover *r)
+{
+	return r->count && r->count->limit > 0 && r->count->entries >= r->count->limit;
+}
+
 /* Move the directory @name up; its own mode counts too, since its ".." changes. */
 static int move_up(struct remover *r, int dirfd, const char *name)
 {
@@ -88,7 +93,9 @@ static int remove_top(struct remover *r, const char *name)
 		return errno == ENOENT ? 0 : -errno;
 	dirents_begin(&ents, fd);
 	while ((err = dirents_next(&ents, &child, NULL)) > 0) {
-		err = remove_name(r, fd, child);
+		err = enough(r) ? -EAGAIN : remove_name(r, fd, child);
+		if (err == -EAGAIN)
+			return err;
 		if (err < 0 && first == 0)
 			first = err;
 	}
@@ -117,6 +124,8 @@ int remove_contents(int fd, struct removed *n)
 		while ((err = dirents_next(&ents, &name, NULL)) > 0) {
 			again = true;
 			err = remove_top(&r, name);
+			if (err == -EAGAIN)
+				return err;
 			if (err < 0 && first == 0)
 				first = err;
 		}

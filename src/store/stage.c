@@ -88,7 +88,7 @@ void stage_leave(struct stage *st)
 void stage_end(struct stage *st)
 {
 	if (st->lock >= 0)
-		(void)remove_tree(st->parent, st->name, NULL);
+		remove_soon(st->parent, st->name, st->lock);
 	stage_leave(st);
 }
 
@@ -113,7 +113,10 @@ static bool stage_sweep_one(int parent, const char *name, const struct place *p,
 	lock = stage_lock(fd);
 	if (lock < 0 || (p && stage_used(p, path, name)))
 		return false;
-	return remove_tree(parent, name, n) == 0;
+	if (n)
+		return remove_tree(parent, name, n) == 0;
+	remove_soon(parent, name, lock);
+	return true;
 }
 
 uint64_t stage_sweep(int parent, const char *prefix, const struct place *p, const char *path,

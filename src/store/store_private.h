@@ -81,6 +81,7 @@ int lock_open(const struct place *p, const char *name, bool exclusive, enum lock
 /* The lock of the whole store: shared while images are added, exclusive while parts go. */
 #define LOCK_STORE  "store"
 #define LOCK_SETTLE "settle" /* see settle.c */
+#define LOCK_TRASH  "trash"  /* who empties it; others need not */
 
 /* ---- stage.c: directories under construction ---- */
 
@@ -101,6 +102,7 @@ void stage_leave(struct stage *st);
 /**
  * stage_sweep - delete those below @parent whose owner is gone; how many
  * @p, @path: leave what somebody uses without a lock; @path is @parent's (both NULL: nobody does)
+ * @n: counted; NULL: nobody waits until it is done (remove_soon)
  */
 uint64_t stage_sweep(int parent, const char *prefix, const struct place *p, const char *path,
 		     struct removed *n);
@@ -159,6 +161,8 @@ int verify_quick(const struct place *p, const char *dir, const char *name);
 int image_drop(const struct place *p, struct arena *a, const char *file);
 /** move_to_trash - DIR/NAME, by rename; gone already is well */
 int move_to_trash(const struct place *p, const char *dir, const char *name);
+/** trash_sweep - see that the trash is emptied, without waiting for it */
+void trash_sweep(const struct place *p);
 
 /** name_encode, name_decode - image names as file names: '/' and others as %XX; NULL: too long */
 const char *name_encode(struct arena *a, const char *name);

@@ -5,6 +5,7 @@
  */
 #include <sys/mount.h>
 
+#include "../../src/store/store_private.h"
 #include "../../src/store/userns.h"
 #include "stores.h"
 
@@ -95,6 +96,54 @@ static void test_prune(struct bench *b)
 	ok(p.images == 1 && p.bytes > 0, "takes it");
 	is_int(bench_count(b, "images") + bench_count(b, "layers") + bench_count(b, "trees"), 0,
 	       "nothing is left");
+}
+
+/* More files than are deleted at once, in directories of which one cannot be entered. */
+static void make_large(struct bench *b, const char *dir)
+{
+	if (system(text_of("cd %s/v1 && mkdir -p %s/a/b/c %s/closed && cd %s && : > lock && "
+			   "seq 900 | xargs touch && (cd a/b && seq 900 | xargs touch) && "
+			   "chmod 0 closed",
+			   b->path, dir, dir, dir)) != 0)
+		die(dir);
+}
+
+/* There is no telling when, but it must come to an end. */
+static bool is_emptied(struct bench *b, const char *dir)
+{
+	for (int i = 0; i < 6000; i++) {
+		if (bench_count(b, dir) == 0)
+			return true;
+		usleep(10000);
+	}
+	return false;
+}
+
+static void test_cleaner(struct bench *b)
+{
+	const char *path = bench_file(b, "clean.tar", layer_of("f clean 1"));
+	struct store_pruned p = { .images = 0 };
+	int ends[2];
+	char byte;
+
+	make_large(b, "tmp/1.dead");
+	make_large(b, "trash/old");
+	if (pipe(ends) < 0)
+		die("pipe");
+	is_int(bench_ensure(b, path), 0, "an unpacking beside much that others left");
+	close(ends[1]);
+	is_int((int)read(ends[0], &byte, 1), 0, "whoever deletes it holds nothing of ours");
+	close(ends[0]);
+	ok(is_emptied(b, "tmp"), "the dead stage goes");
+	ok(is_emptied(b, "trash"), "the trash is emptied");
+	make_large(b, "trash/old");
+	trash_sweep(&b->s->own);
+	is_int(store_prune(b->s, b->a, false, &p, &b->e), 0, "prune, while somebody deletes");
+	is_int(bench_count(b, "trash"), 0, "waits until nothing is left");
+	ok(is_emptied(b, "trash"), "nor comes back");
+	close(b->lock);
+	b->lock = -1;
+	is_int(store_remove(b->s, b->a, "clean", &b->e), 0, "rm");
 }
 
 static void test_prune_living(struct bench *b)
@@ -469,6 +518,7 @@ int main(void)
 	test_remove(&b);
 	test_prune(&b);
 	test_prune_living(&b);
+	test_cleaner(&b);
 	test_verify(&b);
 	test_settle(&b);
 	test_users(&b);
