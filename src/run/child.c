@@ -116,6 +116,7 @@ struct child child_new(const struct plan *p, enum driver driver)
 			       .root = -1,
 			       .empty = -1,
 			       .dev = -1,
+			       .place = { .fd = -1 },
 			       .signals = -1,
 			       .tty = -1 };
 }

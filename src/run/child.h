@@ -5,6 +5,7 @@
 #ifndef RUN_CHILD_H
 #define RUN_CHILD_H
 
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -25,6 +26,28 @@ enum driver {
 };
 
 /**
+ * struct place - a directory of the container that is held open
+ * @path:  its name in an operation's destination, @len bytes
+ * @own:   nobody but us makes anything in it
+ * @fresh: the same, and it holds nothing but what we have made
+ * @proc:  it is the top of a procfs: what it holds is the kernel's
+ */
+struct place {
+	int fd;
+	bool own, fresh, proc;
+	const char *path;
+	size_t len;
+};
+
+/* A name in a held directory; @own as there.  mount(2) is given /proc/self/fd/DIR/NAME. */
+#define SPOT_PATH_MAX (64 + NAME_MAX)
+struct spot {
+	int dir;
+	const char *name;
+	bool own;
+};
+
+/**
  * struct child - state of the process that performs the steps
  * All descriptors are -1 until the step that opens them.
  * @sync:   to the launcher, SEQPACKET: one failure record, or the announcement of the exec
@@ -35,10 +58,14 @@ enum driver {
  * @base:   the tmpfs in which the root is put together
  * @root:   the new root directory
  * @empty:  an empty read-only directory, source of masks over directories
+ * @null:   name of a mount of /dev/null, source of masks over files; "" until the first
  * @dev:    the fresh tmpfs on /dev, for Landlock: what the user mounts over it is not in it
+ * @nodes:  file system of the last device node, which can be opened there
+ * @place:  the directory of the last destination (place.c)
  * @signals: signalfd of init
  * @tty:    slave side of the container's terminal
  * @ignored: signals that stay ignored in the payload (nohup and background jobs)
+ * @ignores: all that this process ignores, as the kernel has it: bit n - 1 is signal n
  * @umask:  the caller's, for the payload; 0 while we make files
  * @share:  DRIVER_ENTER: the ranks of the step and its lock; @self, @made: what its hook is told
  * @inside: the container has been entered
@@ -49,7 +76,11 @@ struct child {
 	enum driver driver;
 	int sync, wait;
 	int status, spaces, base, root, empty, dev, signals, tty;
+	char null[SPOT_PATH_MAX];
+	dev_t nodes;
+	struct place place;
 	sigset_t ignored;
+	uint64_t ignores;
 	mode_t umask;
 	const struct run_share *share;
 	struct sys_peer self;
@@ -107,11 +138,34 @@ int ids_map_ranges(const struct plan_container *p, pid_t pid, struct err *e);
 /* confirm.c: the part that is about the container */
 int confirm_readonly(struct child *c, struct err *e);
 
+/*
+ * place.c: 1 and @ret, 0: the long way is to be taken (a parent is missing, a link is on the way,
+ * somebody else may make things there, or the name is taken), -errno
+ */
+int place_find(struct child *c, const char *dst, struct spot *ret);    /* the parent, held */
+int place_proc(struct child *c, const char *dst, struct spot *ret);    /* it is a procfs */
+int spot_make(struct child *c, const char *dst, struct spot *ret);     /* dst is an empty file */
+int spot_make_dir(struct child *c, const char *dst, struct spot *ret); /* dst is a directory */
+/* what is at dst, to be mounted over: no longer held if that covers it */
+int place_target(struct child *c, const char *dst);
+/* hold the tmpfs that was just mounted there: its descriptor; -ELOOP: by way of a link */
+int place_fresh(struct child *c, const char *dst);
+void place_drop(struct child *c);
+/* mount(2) on a spot that was made, or is the kernel's; the name that it is given */
+void spot_path(const struct spot *s, char path[SPOT_PATH_MAX]);
+int spot_mount(const struct spot *s, const char *src, const char *type, unsigned long flags,
+	       const char *data);
+int spot_bind(const struct spot *s, const char *src, bool recursive);
+int spot_attrs(const struct spot *s, const struct sys_mount_attr *attr);
+
 /* mounts.c: one operation; devices.c: the two kinds that deal with nodes. */
 int op_bind_dev(struct child *c, const struct op *op, struct err *e);
 int op_mask(struct child *c, const struct op *op, struct err *e);
 /* put the detached mount @tree on @op->dst, which is made when missing */
 int op_attach(struct child *c, const struct op *op, int tree, bool directory, struct err *e);
+/* put the host's @src on a mount point that is made for it, if that can be held; or -errno */
+enum op_bound { OP_LONG_WAY, OP_BOUND, OP_LEFT_OUT };
+int op_bind_new(struct child *c, const struct op *op, struct spot *ret, struct err *e);
 /* fill @e with "dst (why): reason" */
 int op_error(const struct op *op, int code, struct err *e);
 
@@ -142,7 +196,7 @@ _Noreturn void run_exit(int status);
 /* signals.c: which signals are forwarded, and how they are set for the payload. */
 void signals_forwarded(const sigset_t *ignored, sigset_t *ret);
 void signals_ignored(sigset_t *ret);
-void signals_reset(const sigset_t *ignored);
+void signals_reset(uint64_t ignores, const sigset_t *ignored);
 
 /* relay.c: the launcher's side of the container's terminal. */
 struct relay {

@@ -83,6 +83,8 @@ static int confirm_status(struct child *c, struct err *e)
 	if (status_field(text, "\nFDSize:\t", 10, &fds) < 0 || fds > INT_MAX)
 		return err_set(e, EIO, "/proc/self/status: no FDSize");
 	c->fd_end = (int)fds;
+	if (status_field(text, "\nSigIgn:\t", 16, &c->ignores) < 0)
+		return err_set(e, EIO, "/proc/self/status: no SigIgn");
 	r = expect(text, "\nCapInh:\t", 16, p->caps.ambient, e);
 	if (r == 0)
 		r = expect(text, "\nCapPrm:\t", 16, set, e);

@@ -219,6 +219,6 @@ int step_exec(struct child *c, struct err *e)
 #endif
 	/* a command that takes our place has what our caller chose for it */
 	if (!p->exec)
-		signals_reset(&c->ignored);
+		signals_reset(c->ignores, &c->ignored);
 	return exec_failed(p, exec_in_path(p, p->path ? p->path : ""), e);
 }

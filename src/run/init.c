@@ -132,8 +132,9 @@ _Noreturn void init_main(struct child *c, pid_t payload)
 	close_others(c->wait, c->signals);
 	(void)prctl(PR_SET_NAME, "gpurun-init", 0, 0, 0);
 	hide_command_line();
-	for (;;) {
-		if (poll(p, 2, reap(c->wait, payload)) <= 0)
+	/* SIGCHLD is blocked since before the payload was there: its end is not missed */
+	for (int timeout = -1;; timeout = reap(c->wait, payload)) {
+		if (poll(p, 2, timeout) <= 0)
 			continue;
 		if (p[1].revents)
 			take_signal(c, payload);

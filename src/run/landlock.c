@@ -90,8 +90,8 @@ static int rules_for_nodes(struct child *c, int ruleset, struct err *e)
 int step_landlock(struct child *c, struct err *e)
 {
 	static const uint64_t handled = ACCESS_IOCTL_DEV | ACCESS_REFER | ACCESS_EXECUTE;
-	_cleanup_fd_ int ruleset = -1, root = -1;
-	int r;
+	_cleanup_fd_ int ruleset = -1, opened = -1;
+	int r, root = c->root;
 
 	if (!c->plan->process.landlock_dev)
 		return 0;
@@ -101,7 +101,8 @@ int step_landlock(struct child *c, struct err *e)
 	ruleset = sys_landlock_create_ruleset(&handled, sizeof(handled));
 	if (ruleset < 0)
 		return err_sys(e, -ruleset, "ruleset");
-	root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0) /* the container runs already */
+		root = opened = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (root < 0)
 		return err_sys(e, errno, "/");
 	r = rule_add(ruleset, ACCESS_REFER | ACCESS_EXECUTE, root, "/", e);

@@ -82,7 +82,7 @@ int launch_finish(struct launch *l, pid_t pid, int *ret_status, struct err *e)
 {
 	l->sup.child = pid;
 	l->child.sync = fd_close(l->child.sync);
-	l->child.wait = fd_close(l->child.wait);
+	/* the child's end of wait stays open: its closing would tell us nothing, and wake us */
 	return supervise(&l->sup, ret_status, e);
 }
 

@@ -124,15 +124,10 @@ static int upper_open(struct child *c, int lower, struct err *e)
 	/* the merged root shows the upper's mode: give it the image's */
 	if (fstat(lower, &st) < 0)
 		return err_sys(e, errno, "image root");
-	r = make_dir(c->base, "u", 0700, e);
-	if (r == 0 && fchmodat(c->base, "u", (st.st_mode & 01777) | 0700, 0) < 0)
-		r = err_sys(e, errno, "scratch directory u");
+	r = make_dir(c->base, "u", (st.st_mode & 01777) | 0700, e);
 	if (r == 0)
 		r = make_dir(c->base, "w", 0700, e);
-	if (r < 0)
-		return r;
-	fd = fcntl(c->base, F_DUPFD_CLOEXEC, 3);
-	return fd < 0 ? err_sys(e, errno, "scratch directory") : fd;
+	return r < 0 ? r : c->base;
 }
 
 /* Append to @data; -E2BIG when it would be cut off by the kernel. */

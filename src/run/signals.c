@@ -59,8 +59,11 @@ void signals_forwarded(const sigset_t *ignored, sigset_t *ret)
 			(void)sigdelset(ret, kept_ignored[i]);
 }
 
-/** signals_reset - default dispositions and an empty mask, last thing before exec */
-void signals_reset(const sigset_t *ignored)
+/**
+ * signals_reset - default dispositions and an empty mask, last thing before exec
+ * Only what is ignored survives an exec: @ignores says what that is, @ignored what is to stay so.
+ */
+void signals_reset(uint64_t ignores, const sigset_t *ignored)
 {
 	/* all zero: SIG_DFL without flags, in the kernel's layout of every architecture */
 	static const uint64_t action[8];
@@ -71,7 +74,7 @@ void signals_reset(const sigset_t *ignored)
 	 * leaves those ignored, so everything that make(1) starts has them so.
 	 */
 	for (int sig = 1; sig < NSIG; sig++)
-		if (sigismember(ignored, sig) != 1)
+		if ((ignores >> (sig - 1) & 1) && sigismember(ignored, sig) != 1)
 			(void)syscall(SYS_rt_sigaction, sig, action, NULL, (size_t)(NSIG - 1) / 8);
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);

@@ -119,8 +119,6 @@ static void take_stop(struct supervisor *s)
 	char what = 0;
 	ssize_t n = recv(s->wait, &what, 1, MSG_DONTWAIT);
 
-	if (n == 0) /* init is ending: a closed socket would be ready for ever */
-		s->wait = fd_close(s->wait);
 	if (n != 1 || what != WAIT_STOPPED)
 		return;
 	if (poll(&p, 1, STOP_SETTLE_MS) > 0)
