@@ -9,6 +9,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/sysmacros.h>
@@ -18,31 +20,34 @@
 
 #include "child.h"
 
-/* -errno with @e filled unless @fd is the planned node and can be opened through a mount */
-static int node_check(const struct op *op, int fd, struct err *e)
+/* -errno with @e filled unless it is the planned node */
+static int node_check(const struct op *op, const struct stat *st, struct err *e)
 {
-	struct statvfs vfs;
-	struct stat st;
-
-	if (fstat(fd, &st) < 0 || fstatvfs(fd, &vfs) < 0)
-		return err_sys(e, errno, "%s (%s)", op->src, op->why);
-	if (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode))
+	if (!S_ISCHR(st->st_mode) && !S_ISBLK(st->st_mode))
 		return err_set(e, ENODEV, "%s (%s): not a device node", op->src, op->why);
-	if (op->rdev && st.st_rdev != op->rdev)
+	if (op->rdev && st->st_rdev != op->rdev)
 		return err_set(e, ENODEV, "%s (%s): is device %u:%u, expected %u:%u", op->src,
-			       op->why, major(st.st_rdev), minor(st.st_rdev), major(op->rdev),
+			       op->why, major(st->st_rdev), minor(st->st_rdev), major(op->rdev),
 			       minor(op->rdev));
-	if (vfs.f_flag & ST_NODEV) {
-		err_set(e, EACCES, "%s (%s): its file system is mounted nodev", op->src, op->why);
-		err_hint(e, "name the node in /dev itself");
-		return -EACCES;
-	}
 	return 0;
 }
 
-int op_bind_dev(struct child *c, const struct op *op, struct err *e)
+/* The same unless it can be opened through a mount */
+static int nodev_check(const struct op *op, const struct statvfs *vfs, struct err *e)
+{
+	if (!(vfs->f_flag & ST_NODEV))
+		return 0;
+	err_set(e, EACCES, "%s (%s): its file system is mounted nodev", op->src, op->why);
+	err_hint(e, "name the node in /dev itself");
+	return -EACCES;
+}
+
+/* The long way: what was opened is checked, then mounted. */
+static int node_attach(struct child *c, const struct op *op, struct err *e)
 {
 	_cleanup_fd_ int tree = -1;
+	struct statvfs vfs;
+	struct stat st;
 	int r;
 
 	tree = sys_open_tree(AT_FDCWD, op->src, OPEN_TREE_CLONE | O_CLOEXEC);
@@ -50,50 +55,113 @@ int op_bind_dev(struct child *c, const struct op *op, struct err *e)
 		return 0;
 	if (tree < 0)
 		return err_sys(e, -tree, "%s (%s)", op->src, op->why);
-	r = node_check(op, tree, e);
+	if (fstat(tree, &st) < 0 || fstatvfs(tree, &vfs) < 0)
+		return err_sys(e, errno, "%s (%s)", op->src, op->why);
+	r = node_check(op, &st, e);
+	if (r == 0)
+		r = nodev_check(op, &vfs, e);
 	return r < 0 ? r : op_attach(c, op, tree, false, e);
 }
 
-/* A detached mount of the host's /dev/null, or of our empty directory. */
-static int mask_tree(struct child *c, bool directory)
+/* What was mounted is checked: nothing runs in the container before all of it is there. */
+int op_bind_dev(struct child *c, const struct op *op, struct err *e)
 {
+	char path[SPOT_PATH_MAX];
+	struct statvfs vfs;
+	struct spot s;
 	struct stat st;
-	int tree;
+	int r = op_bind_new(c, op, &s, e);
 
-	if (directory)
-		return sys_open_tree(c->empty, "", OPEN_TREE_CLONE | O_CLOEXEC | AT_EMPTY_PATH);
-	tree = sys_open_tree(AT_FDCWD, "/dev/null", OPEN_TREE_CLONE | O_CLOEXEC);
-	if (tree < 0)
-		return tree;
-	if (fstat(tree, &st) < 0 || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3)) {
-		(void)fd_close(tree);
-		return -ENODEV;
-	}
-	return tree;
+	if (r == OP_LONG_WAY)
+		return node_attach(c, op, e);
+	if (r != OP_BOUND)
+		return r < 0 ? r : 0;
+	if (fstatat(s.dir, s.name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return op_error(op, errno, e);
+	r = node_check(op, &st, e);
+	if (r < 0 || st.st_dev == c->nodes)
+		return r;
+	spot_path(&s, path);
+	if (statvfs(path, &vfs) < 0)
+		return op_error(op, errno, e);
+	r = nodev_check(op, &vfs, e);
+	if (r == 0)
+		c->nodes = st.st_dev;
+	return r;
 }
 
-int op_mask(struct child *c, const struct op *op, struct err *e)
+/* The host's /dev/null on a file of the base, to be bound from there as often as it is needed. */
+static int null_mount(struct child *c)
 {
 	static const struct sys_mount_attr attr = {
 		.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
 	};
-	_cleanup_fd_ int target = -1, tree = -1;
+	const struct spot s = { .dir = c->base, .name = "null" };
 	struct stat st;
 	int r;
 
-	target = root_open(c->root, op->dst, O_PATH, 0);
+	if (mknodat(s.dir, s.name, S_IFREG, 0) < 0)
+		return -errno;
+	r = spot_bind(&s, "/dev/null", false);
+	if (r == 0)
+		r = spot_attrs(&s, &attr);
+	if (r < 0)
+		return r == -ENOENT ? -ENODEV : r;
+	if (fstatat(s.dir, s.name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISCHR(st.st_mode) ||
+	    st.st_rdev != makedev(1, 3))
+		return -ENODEV;
+	spot_path(&s, c->null);
+	return 0;
+}
+
+static int mask_file(struct child *c, const char *target)
+{
+	int r = c->null[0] ? 0 : null_mount(c);
+
+	if (r < 0)
+		return r;
+	return mount(c->null, target, NULL, MS_BIND, NULL) < 0 ? -errno : 0;
+}
+
+/* The cover of our directory of the host, read-only as it is. */
+static int mask_directory(const struct child *c, const char *target)
+{
+	char empty[32];
+
+	(void)snprintf(empty, sizeof(empty), "/proc/self/fd/%d", c->empty);
+	return mount(empty, target, NULL, MS_BIND, NULL) < 0 ? -errno : 0;
+}
+
+/* A mount that does not fit: it is tried which one does. */
+static int mask(struct child *c, const char *target, bool proc)
+{
+	int r = proc ? mask_file(c, target) : mask_directory(c, target);
+
+	if (r == -ENOTDIR)
+		r = proc ? mask_directory(c, target) : mask_file(c, target);
+	return r;
+}
+
+int op_mask(struct child *c, const struct op *op, struct err *e)
+{
+	_cleanup_fd_ int target = -1;
+	char path[SPOT_PATH_MAX];
+	struct spot s;
+	int r;
+
+	if (place_proc(c, op->dst, &s) > 0) {
+		spot_path(&s, path);
+		r = mask(c, path, true);
+		if (r == -ENOENT && (op->flags & OPF_OPTIONAL))
+			return 0;
+		return r < 0 ? op_error(op, -r, e) : 0;
+	}
+	target = place_target(c, op->dst);
 	if (target == -ENOENT && (op->flags & OPF_OPTIONAL))
 		return 0;
 	if (target < 0)
 		return op_error(op, -target, e);
-	if (fstat(target, &st) < 0)
-		return op_error(op, errno, e);
-	tree = mask_tree(c, S_ISDIR(st.st_mode));
-	if (tree < 0)
-		return op_error(op, -tree, e);
-	r = sys_mount_setattr(tree, "", AT_EMPTY_PATH, &attr);
-	if (r == 0)
-		r = sys_move_mount(tree, "", target, "",
-				   MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", target);
+	r = mask(c, path, false);
 	return r < 0 ? op_error(op, -r, e) : 0;
 }

@@ -5,7 +5,8 @@
  * Destinations are opened below the new root's descriptor with RESOLVE_IN_ROOT; what is mounted
  * is a detached tree moved onto a descriptor, so no path of the image is ever resolved by
  * mount(2).  Fresh file systems are mounted on /proc/self/fd/N of such a descriptor (the host's
- * proc is still there: the pivot comes later).
+ * proc is still there: the pivot comes later).  That is the long way; a destination that is made in
+ * a directory of our own takes a shorter one (place.c).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -62,41 +63,53 @@ static bool is_left_out(const struct op *op, int r)
 					    r == -EEXIST || r == -ELOOP || r == -EXDEV);
 }
 
-/* Open the parent directory of the destination; @ret_name is its last component. */
-static int parent_open(struct child *c, const struct op *op, const char **ret_name)
+/*
+ * The parent directory of the destination, made when it is missing.  Not every one can be held:
+ * @ret_fd is the caller's to close.
+ */
+static int parent_open(struct child *c, const struct op *op, struct spot *ret, int *ret_fd)
 {
-	const char *slash = strrchr(op->dst, '/');
+	int r = place_find(c, op->dst, ret);
 	char dir[4096];
 	size_t n;
 
-	if (!slash || !slash[1])
-		return -EINVAL;
-	n = (size_t)(slash - op->dst);
+	if (r != 0)
+		return r;
+	ret->name = strrchr(op->dst, '/') + 1;
+	n = (size_t)(ret->name - op->dst);
 	if (n >= sizeof(dir))
 		return -ENAMETOOLONG;
 	memcpy(dir, op->dst, n);
 	dir[n] = '\0';
-	*ret_name = slash + 1;
-	return root_mkdirs(c->root, n ? dir : "/", 0755);
+	ret->dir = *ret_fd = root_mkdirs(c->root, dir, 0755);
+	return ret->dir;
 }
 
-/* The same for a directory that must be where its name says, not where a link leads. */
+/* A mount point that must be where its name says, not where a link leads. */
 static int directory_open(struct child *c, const struct op *op, struct err *e)
 {
 	_cleanup_fd_ int parent = -1;
-	const char *name;
-	int fd;
+	struct spot s;
+	int fd, r;
 
-	parent = parent_open(c, op, &name);
-	if (parent < 0)
-		return op_error(op, -parent, e);
-	if (mkdirat(parent, name, 0755) < 0 && errno != EEXIST)
+	r = parent_open(c, op, &s, &parent);
+	if (r < 0)
+		return op_error(op, -r, e);
+	if (mkdirat(s.dir, s.name, 0755) < 0 && errno != EEXIST)
 		return op_error(op, errno, e);
-	fd = openat(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	fd = openat(s.dir, s.name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return err_set(e, errno, "%s (%s): is not a directory inside the image", op->dst,
 			       op->why);
 	return fd;
+}
+
+static int target_failed(const struct op *op, int r, struct err *e)
+{
+	op_error(op, -r, e);
+	if (is_unwritable(r))
+		err_hint(e, "the image has no such mount point and cannot be written here");
+	return r;
 }
 
 /* The mount point of an operation; a missing one is made. */
@@ -106,14 +119,12 @@ static int target_open(struct child *c, const struct op *op, bool directory, str
 	int fd;
 
 	fd = directory ? root_mkdirs(c->root, op->dst, 0755) : root_mkfile(c->root, op->dst, 0644);
+	if (fd >= 0 && directory)
+		return fd;
 	if (fd == -ENOTDIR) /* of a parent, or the file that the message below is about */
 		fd = root_open(c->root, op->dst, O_PATH, 0);
-	if (fd < 0) {
-		op_error(op, -fd, e);
-		if (is_unwritable(fd))
-			err_hint(e, "the image has no such mount point and cannot be written here");
-		return fd;
-	}
+	if (fd < 0)
+		return target_failed(op, fd, e);
 	if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode) != directory) {
 		(void)fd_close(fd);
 		return err_set(e, directory ? ENOTDIR : EISDIR,
@@ -143,8 +154,47 @@ int op_attach(struct child *c, const struct op *op, int tree, bool directory, st
 	}
 	if (target < 0)
 		return target;
+	place_drop(c);
 	r = sys_move_mount(tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
 	return r < 0 ? op_error(op, -r, e) : 0;
+}
+
+/* A source that cannot be bound: 0 when it need not be there. */
+static int source_failed(const struct op *op, const char *src, int r, struct err *e)
+{
+	if (r == -ENOENT && (op->flags & OPF_OPTIONAL))
+		return 0;
+	err_sys(e, -r, "%s (%s)", src, op->why);
+	if (r == -EINVAL)
+		err_hint(e,
+			 "mounts below %s cannot be left out in a user namespace: "
+			 "bind it recursively",
+			 src);
+	return r;
+}
+
+int op_bind_new(struct child *c, const struct op *op, struct spot *ret, struct err *e)
+{
+	const struct sys_mount_attr attr = { .attr_set = op->attrs,
+					     .propagation = op->propagation };
+	int r = spot_make(c, op->dst, ret);
+
+	if (r == 0)
+		return OP_LONG_WAY;
+	if (is_left_out(op, r))
+		return OP_LEFT_OUT;
+	if (r < 0)
+		return target_failed(op, r, e);
+	r = spot_bind(ret, op->src, (op->flags & OPF_RECURSIVE) != 0);
+	if (r < 0) {
+		/* nothing is left of what is optional */
+		(void)unlinkat(ret->dir, ret->name, 0);
+		r = source_failed(op, op->src, r, e);
+		return r < 0 ? r : OP_LEFT_OUT;
+	}
+	if (op->attrs || op->propagation)
+		r = spot_attrs(ret, &attr);
+	return r < 0 ? op_error(op, -r, e) : OP_BOUND;
 }
 
 /* Clone the mount at a host path and put it on the destination. */
@@ -155,17 +205,8 @@ static int bind_host(struct child *c, const struct op *op, const char *src, unsi
 	struct stat st;
 
 	tree = sys_open_tree(AT_FDCWD, src, OPEN_TREE_CLONE | O_CLOEXEC | flags);
-	if (tree == -ENOENT && (op->flags & OPF_OPTIONAL))
-		return 0;
-	if (tree < 0) {
-		err_sys(e, -tree, "%s (%s)", src, op->why);
-		if (tree == -EINVAL)
-			err_hint(e,
-				 "mounts below %s cannot be left out in a user namespace: "
-				 "bind it recursively",
-				 src);
-		return tree;
-	}
+	if (tree < 0)
+		return source_failed(op, src, tree, e);
 	if (fstat(tree, &st) < 0)
 		return err_sys(e, errno, "%s (%s)", src, op->why);
 	return op_attach(c, op, tree, S_ISDIR(st.st_mode), e);
@@ -173,12 +214,17 @@ static int bind_host(struct child *c, const struct op *op, const char *src, unsi
 
 static int op_bind(struct child *c, const struct op *op, struct err *e)
 {
-	return bind_host(c, op, op->src, (op->flags & OPF_RECURSIVE) ? AT_RECURSIVE : 0, e);
+	struct spot s;
+	int r = op_bind_new(c, op, &s, e);
+
+	if (r == OP_LONG_WAY)
+		return bind_host(c, op, op->src, (op->flags & OPF_RECURSIVE) ? AT_RECURSIVE : 0, e);
+	return r < 0 ? r : 0;
 }
 
-/* Mount a fresh file system of @type on the destination. */
-static int mount_fresh(struct child *c, const struct op *op, const char *type, const char *data,
-		       struct err *e)
+/* The same on a mount point that was there, or cannot be held. */
+static int mount_fresh_on(struct child *c, const struct op *op, const char *type, const char *data,
+			  struct err *e)
 {
 	_cleanup_fd_ int target = -1;
 	char path[64];
@@ -186,26 +232,47 @@ static int mount_fresh(struct child *c, const struct op *op, const char *type, c
 	target = op->flags & OPF_NOFOLLOW ? directory_open(c, op, e) : target_open(c, op, true, e);
 	if (target < 0)
 		return target;
+	place_drop(c);
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", target);
-	if (mount(type, path, type, mount_flags(op->attrs), data) < 0)
-		return op_error(op, errno, e);
-	return 0;
+	return mount(type, path, type, mount_flags(op->attrs), data) < 0 ? op_error(op, errno, e)
+									 : 0;
+}
+
+/* Mount a fresh file system of @type on the destination. */
+static int mount_fresh(struct child *c, const struct op *op, const char *type, const char *data,
+		       struct err *e)
+{
+	struct spot s;
+	int r = spot_make_dir(c, op->dst, &s);
+
+	if (r == 0)
+		return mount_fresh_on(c, op, type, data, e);
+	if (r < 0)
+		return target_failed(op, r, e);
+	r = spot_mount(&s, type, type, mount_flags(op->attrs), data);
+	return r < 0 ? op_error(op, -r, e) : 0;
 }
 
 static int op_tmpfs(struct child *c, const struct op *op, struct err *e)
 {
 	char data[64];
-	int r;
+	int fd, r;
 
 	(void)snprintf(data, sizeof(data), "mode=%o,size=%llu", op->mode ? op->mode : 01777,
 		       (unsigned long long)op->size);
 	r = mount_fresh(c, op, "tmpfs", data, e);
-	if (r < 0 || strcmp(op->dst, "/dev") != 0)
+	if (r < 0)
 		return r;
-	/* the device directory itself, whatever is mounted over it later */
-	(void)fd_close(c->dev);
-	c->dev = root_open(c->root, op->dst, O_PATH | O_DIRECTORY, 0);
-	return c->dev < 0 ? op_error(op, -c->dev, e) : 0;
+	if (strcmp(op->dst, "/dev") == 0) {
+		/* the device directory itself, whatever is mounted over it later */
+		(void)fd_close(c->dev);
+		fd = place_fresh(c, op->dst);
+		c->dev = fd == -ELOOP ? root_open(c->root, op->dst, O_PATH | O_DIRECTORY, 0) : fd;
+		return c->dev < 0 ? op_error(op, -c->dev, e) : 0;
+	}
+	/* a directory of ours: what it is for comes next */
+	fd = op->flags & OPF_NOFOLLOW ? place_fresh(c, op->dst) : 0;
+	return fd < 0 ? op_error(op, -fd, e) : 0;
 }
 
 static int op_proc(struct child *c, const struct op *op, struct err *e)
@@ -254,18 +321,16 @@ static int op_dir(struct child *c, const struct op *op, struct err *e)
 /* A new file of the text in @parent; what stood there before, unless a directory, is replaced. */
 static int file_create(int parent, const char *name, const struct op *op)
 {
-	_cleanup_fd_ int fd = -1;
-	int r;
+	const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+	const mode_t mode = op->mode ? op->mode : 0644; /* our umask is 0 */
+	_cleanup_fd_ int fd = openat(parent, name, flags, mode);
 
-	if (unlinkat(parent, name, 0) < 0 && errno != ENOENT)
-		return -errno;
-	fd = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return -errno;
-	r = fd_write_all(fd, op->data, op->data_len);
-	if (r < 0)
-		return r;
-	return fchmod(fd, op->mode ? op->mode : 0644) < 0 ? -errno : 0;
+	if (fd < 0 && errno == EEXIST) {
+		if (unlinkat(parent, name, 0) < 0)
+			return -errno;
+		fd = openat(parent, name, flags, mode);
+	}
+	return fd < 0 ? -errno : fd_write_all(fd, op->data, op->data_len);
 }
 
 /* The root cannot be written: the text goes to a file of the base, bound over the destination. */
@@ -292,13 +357,13 @@ static int file_bind(struct child *c, const struct op *op, struct err *e)
 static int op_file(struct child *c, const struct op *op, struct err *e)
 {
 	_cleanup_fd_ int parent = -1;
-	const char *name;
+	struct spot s;
 	int r;
 
 	if (op->flags & OPF_BIND_FILE)
 		return file_bind(c, op, e);
-	parent = parent_open(c, op, &name);
-	r = parent < 0 ? parent : file_create(parent, name, op);
+	r = parent_open(c, op, &s, &parent);
+	r = r < 0 ? r : file_create(s.dir, s.name, op);
 	if (is_left_out(op, r))
 		return 0;
 	return r < 0 ? op_error(op, -r, e) : 0;
@@ -317,13 +382,29 @@ static int link_create(int parent, const char *name, const char *target)
 static int op_symlink(struct child *c, const struct op *op, struct err *e)
 {
 	_cleanup_fd_ int parent = -1;
-	const char *name;
+	struct spot s;
 	int r;
 
-	parent = parent_open(c, op, &name);
-	r = parent < 0 ? parent : link_create(parent, name, op->data);
+	r = parent_open(c, op, &s, &parent);
+	r = r < 0 ? r : link_create(s.dir, s.name, op->data);
 	if (is_left_out(op, r))
 		return 0;
+	return r < 0 ? op_error(op, -r, e) : 0;
+}
+
+/* The same by its name in a procfs. */
+static int readonly_proc(const struct op *op, const struct spot *s,
+			 const struct sys_mount_attr *attr, struct err *e)
+{
+	char path[SPOT_PATH_MAX];
+	int r;
+
+	spot_path(s, path);
+	r = spot_mount(s, path, NULL, MS_BIND | MS_REC, NULL);
+	if (r == -ENOENT && (op->flags & OPF_OPTIONAL))
+		return 0;
+	if (r == 0)
+		r = spot_attrs(s, attr);
 	return r < 0 ? op_error(op, -r, e) : 0;
 }
 
@@ -332,9 +413,12 @@ static int op_readonly(struct child *c, const struct op *op, struct err *e)
 {
 	const struct sys_mount_attr attr = { .attr_set = op->attrs | MOUNT_ATTR_RDONLY };
 	_cleanup_fd_ int target = -1, tree = -1;
+	struct spot s;
 	int r;
 
-	target = root_open(c->root, op->dst, O_PATH, 0);
+	if (place_proc(c, op->dst, &s) > 0)
+		return readonly_proc(op, &s, &attr, e);
+	target = place_target(c, op->dst);
 	if (target == -ENOENT && (op->flags & OPF_OPTIONAL))
 		return 0;
 	if (target < 0)
