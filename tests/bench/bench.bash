@@ -3,6 +3,7 @@
 #
 #	GPURUN, BUILD        the program that is measured, and the build directory (its seccomp filters)
 #	GPURUN_BENCH_TMP     a tmpfs for stores and root file systems (default /dev/shm)
+#	GPURUN_BENCH_UID     who measures, when root starts it
 #	GPURUN_BENCH_MARKS   a file that the lines about marks are added to
 set -eu
 export LC_ALL=C
@@ -14,12 +15,15 @@ case $build in /*) ;; *) build=$repo/$build ;; esac
 
 # As root: mounts that runtimes leave end with us, and crun sees a machine without cgroup v1.
 bench_alone() {
-	if [ "$(id -u)" = 0 ] && [ -z "${GPURUN_BENCH_INSIDE-}" ]; then
-		GPURUN_BENCH_INSIDE=1 exec unshare -m bash "$@"
-	elif [ "$(id -u)" = 0 ] && [ "$(stat -f -c %T /sys/fs/cgroup)" = tmpfs ]; then
+	[ "$(id -u)" = 0 ] || return 0
+	[ -n "${GPURUN_BENCH_INSIDE-}" ] || GPURUN_BENCH_INSIDE=1 exec unshare -m bash "$@"
+	if [ "$(stat -f -c %T /sys/fs/cgroup)" = tmpfs ]; then
 		umount -R /sys/fs/cgroup
 		mount -t cgroup2 none /sys/fs/cgroup
 	fi
+	[ "${GPURUN_BENCH_UID:-0}" = 0 ] ||
+		exec setpriv --reuid "$GPURUN_BENCH_UID" --regid "$GPURUN_BENCH_UID" --clear-groups \
+			env USER="$(id -un "$GPURUN_BENCH_UID" 2> /dev/null || echo user)" bash "$@"
 }
 
 bench_end() {

@@ -209,6 +209,19 @@ static void bind_file(const char *src, const char *dst, bool directory)
 	attributes(dst, 0, MOUNT_ATTR_RDONLY | ATTR_INERT);
 }
 
+/* Who an ordinary user is inside. */
+static void identity(const struct job *j)
+{
+	char line[128];
+
+	(void)snprintf(line, sizeof(line), "user:x:%u:%u::/home/user:/bin/sh\n", j->uid, j->gid);
+	(void)put("/etc/passwd", O_CREAT | O_TRUNC | O_NOFOLLOW, line);
+	(void)snprintf(line, sizeof(line), "user:x:%u:\n", j->gid);
+	(void)put("/etc/group", O_CREAT | O_TRUNC | O_NOFOLLOW, line);
+	(void)mkdir("/home", 0755);
+	(void)mkdir("/home/user", 0700);
+}
+
 static void files(const struct job *j)
 {
 	char name[sizeof(j->host.nodename) + 1];
@@ -221,7 +234,10 @@ static void files(const struct job *j)
 	}
 	(void)snprintf(name, sizeof(name), "%s\n", j->host.nodename);
 	(void)put("/etc/hostname", O_CREAT | O_TRUNC | O_NOFOLLOW, name);
-	(void)mkdir("/root", 0700);
+	if (j->uid)
+		identity(j);
+	else
+		(void)mkdir("/root", 0700);
 }
 
 static bool is_below_tmpfs(const struct job *j, const char *path)
@@ -343,8 +359,16 @@ static void proc_and_sys(const struct job *j)
 	attributes("/sys", RECURSIVE, MOUNT_ATTR_RDONLY | ATTR_INERT);
 }
 
+static void mask(const char *src, const char *const *paths, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (mount(src, paths[i], NULL, MS_BIND, NULL) < 0 && errno != ENOENT)
+			die(paths[i]);
+}
+
 static void masks(const struct job *j)
 {
+	/* the last two are root's alone to look into */
 	static const char *const directories[] = {
 		"/proc/acpi",        "/proc/asound",
 		"/proc/scsi",        "/sys/devices/virtual/powercap",
@@ -358,16 +382,12 @@ static void masks(const struct job *j)
 	static const char *const readonly[] = {
 		"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
 	};
-	char empty[4096], null[4096];
+	char src[4096];
 
-	(void)snprintf(empty, sizeof(empty), "%s/empty", j->base + 1);
-	(void)snprintf(null, sizeof(null), "%s/null", j->base + 1);
-	for (size_t i = 0; i < ELEMENTS(directories); i++)
-		if (mount(empty, directories[i], NULL, MS_BIND, NULL) < 0 && errno != ENOENT)
-			die(directories[i]);
-	for (size_t i = 0; i < ELEMENTS(plain); i++)
-		if (mount(null, plain[i], NULL, MS_BIND, NULL) < 0 && errno != ENOENT)
-			die(plain[i]);
+	(void)snprintf(src, sizeof(src), "%s/empty", j->base + 1);
+	mask(src, directories, ELEMENTS(directories) - (j->uid ? 2 : 0));
+	(void)snprintf(src, sizeof(src), "%s/null", j->base + 1);
+	mask(src, plain, ELEMENTS(plain));
 	for (size_t i = 0; i < ELEMENTS(readonly); i++) {
 		if (mount(readonly[i], readonly[i], NULL, MS_BIND | MS_REC, NULL) == 0)
 			attributes(readonly[i], RECURSIVE, MOUNT_ATTR_RDONLY);
