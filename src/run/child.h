@@ -241,11 +241,11 @@ struct launch {
 /* sockets; and signals as well.  launch_release and the old mask undo both */
 int launch_open(struct launch *l, const struct plan *p, enum driver driver, struct err *e);
 int launch_prepare(struct launch *l, const struct plan *p, enum driver driver, struct err *e);
-/* clone3 with these namespaces: 0 in the child, which has closed the launcher's ends */
+/* clone3 with these namespaces: 0 in the child */
 pid_t launch_clone(struct launch *l, uint64_t namespaces, struct err *e);
 /* in the launcher: with ranges, have the id maps written and let the child go on */
 int launch_map(struct launch *l, pid_t pid, struct err *e);
-/* in the launcher after the clone: close the child's ends and supervise */
+/* in the launcher after the clone: supervise */
 int launch_finish(struct launch *l, pid_t pid, int *ret_status, struct err *e);
 void launch_release(struct launch *l);
 

@@ -44,11 +44,8 @@ static int signals_take(struct launch *l, struct err *e)
 	return l->sup.signals < 0 ? err_sys(e, errno, "signalfd") : 0;
 }
 
-int launch_open(struct launch *l, const struct plan *p, enum driver driver, struct err *e)
+static void launch_init(struct launch *l, const struct plan *p, enum driver driver)
 {
-	int sync[2], wait[2];
-	int r;
-
 	memset(l, 0, sizeof(*l));
 	l->sup = (struct supervisor){ .plan = p,
 				      .sync = -1,
@@ -58,8 +55,13 @@ int launch_open(struct launch *l, const struct plan *p, enum driver driver, stru
 				      .lock = -1,
 				      .relay = { .master = -1, .slave = -1 } };
 	l->child = child_new(p, driver);
-	(void)sigprocmask(SIG_BLOCK, NULL, &l->old_mask);
-	r = sync_pair(sync);
+}
+
+static int sockets_open(struct launch *l, struct err *e)
+{
+	int sync[2], wait[2];
+	int r = sync_pair(sync);
+
 	if (r < 0)
 		return err_sys(e, -r, "socketpair");
 	l->sup.sync = sync[0];
@@ -71,18 +73,30 @@ int launch_open(struct launch *l, const struct plan *p, enum driver driver, stru
 	return 0;
 }
 
+int launch_open(struct launch *l, const struct plan *p, enum driver driver, struct err *e)
+{
+	launch_init(l, p, driver);
+	return sockets_open(l, e);
+}
+
 int launch_prepare(struct launch *l, const struct plan *p, enum driver driver, struct err *e)
 {
-	int r = launch_open(l, p, driver, e);
+	int r;
 
-	return r < 0 ? r : signals_take(l, e);
+	launch_init(l, p, driver);
+	r = signals_take(l, e);
+	return r < 0 ? r : sockets_open(l, e);
 }
 
 int launch_finish(struct launch *l, pid_t pid, int *ret_status, struct err *e)
 {
 	l->sup.child = pid;
-	l->child.sync = fd_close(l->child.sync);
-	/* the child's end of wait stays open: its closing would tell us nothing, and wake us */
+	/*
+	 * Our copies of the child's ends stay open: that it closes them would tell us nothing, and
+	 * wake us.  Only a step's lock depends on it.
+	 */
+	if (l->sup.lock >= 0)
+		l->child.sync = fd_close(l->child.sync);
 	return supervise(&l->sup, ret_status, e);
 }
 
@@ -112,11 +126,8 @@ pid_t launch_clone(struct launch *l, uint64_t namespaces, struct err *e)
 				   .exit_signal = SIGCHLD };
 	pid_t pid = sys_clone3(&args, sizeof(args));
 
-	if (pid == 0) {
-		l->sup.sync = fd_close(l->sup.sync);
+	if (pid == 0) /* or the launcher's end would not be seen; the others go with the exec */
 		l->sup.wait = fd_close(l->sup.wait);
-		l->sup.signals = fd_close(l->sup.signals);
-	}
 	return pid < 0 ? clone_failed(pid, e) : pid;
 }
 
