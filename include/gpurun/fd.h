@@ -48,6 +48,9 @@ ssize_t fd_pread_up_to(int fd, void *buf, size_t n, off_t off);
  */
 int fd_read_text(int fd, struct arena *a, size_t max, char **ret, size_t *ret_len);
 
+/** fd_read_sized - the same where fstat(2) said @size: no read only to hear that it has ended */
+int fd_read_sized(int fd, struct arena *a, off_t size, size_t max, char **ret, size_t *ret_len);
+
 /** file_read_text - the same for a path below @dirfd (O_NONBLOCK, regular files and procfs) */
 int file_read_text(int dirfd, const char *path, struct arena *a, size_t max, char **ret,
 		   size_t *ret_len);

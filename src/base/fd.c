@@ -127,6 +127,25 @@ int fd_read_text(int fd, struct arena *a, size_t max, char **ret, size_t *ret_le
 	return 0;
 }
 
+int fd_read_sized(int fd, struct arena *a, off_t size, size_t max, char **ret, size_t *ret_len)
+{
+	ssize_t len;
+	char *buf;
+
+	if (size <= 0) /* procfs does not tell */
+		return fd_read_text(fd, a, max, ret, ret_len);
+	if ((uint64_t)size > max)
+		return -EFBIG;
+	buf = arena_alloc(a, (size_t)size + 1);
+	len = fd_read_up_to(fd, buf, (size_t)size);
+	if (len < 0)
+		return (int)len;
+	*ret = buf;
+	if (ret_len)
+		*ret_len = (size_t)len;
+	return 0;
+}
+
 int file_read_text(int dirfd, const char *path, struct arena *a, size_t max, char **ret,
 		   size_t *ret_len)
 {
@@ -139,7 +158,7 @@ int file_read_text(int dirfd, const char *path, struct arena *a, size_t max, cha
 		return -EISDIR;
 	if (!S_ISREG(st.st_mode))
 		return -EINVAL;
-	return fd_read_text(fd, a, max, ret, ret_len);
+	return fd_read_sized(fd, a, st.st_size, max, ret, ret_len);
 }
 
 int file_write(int dirfd, const char *path, const char *data, size_t n)

@@ -217,7 +217,7 @@ void image_lowers(struct arena *a, const struct place *p, const struct record *r
 }
 
 /* Open the record and lock it; one that rm has just unlinked is none. */
-static int record_open(const struct place *p, const char *file)
+static int record_open(const struct place *p, const char *file, off_t *ret_size)
 {
 	_cleanup_fd_ int fd = -1;
 	char path[PATH_MAX];
@@ -228,20 +228,20 @@ static int record_open(const struct place *p, const char *file)
 	fd = openat(p->fd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	if (p->read_only)
-		return fd_take(&fd);
 	do
-		r = flock(fd, LOCK_SH);
+		r = p->read_only ? 0 : flock(fd, LOCK_SH);
 	while (r < 0 && errno == EINTR);
 	if (r < 0 || fstat(fd, &st) < 0)
 		return -errno;
+	*ret_size = st.st_size;
 	return st.st_nlink == 0 ? -ENOENT : fd_take(&fd);
 }
 
 int image_load(const struct place *p, struct arena *a, const char *file, struct image *ret,
 	       struct record *ret_record, int *ret_fd, struct err *e)
 {
-	_cleanup_fd_ int fd = record_open(p, file);
+	off_t size = 0;
+	_cleanup_fd_ int fd = record_open(p, file, &size);
 	struct record rec = { .unpacked = 0 };
 	size_t len;
 	char *text;
@@ -249,7 +249,7 @@ int image_load(const struct place *p, struct arena *a, const char *file, struct 
 
 	if (fd < 0)
 		return fd;
-	r = fd_read_text(fd, a, RECORD_MAX, &text, &len);
+	r = fd_read_sized(fd, a, size, RECORD_MAX, &text, &len);
 	if (r == 0)
 		r = record_parse(a, text, len, &rec);
 	if (r == 0 && rec.lowers.n == 0)

@@ -104,31 +104,28 @@ static void probe_key(const struct place *p, char *buf, size_t size)
 	(void)snprintf(buf, size, "%jx %.64s ", (uintmax_t)p->dev, uname(&u) < 0 ? "" : u.release);
 }
 
-static int probe_cached(struct arena *a, const struct place *p, const char *key)
+/* The text is that of a symbolic link: one call reads it, and it is never half written. */
+static int probe_cached(const struct place *p, const char *key)
 {
-	char *text;
+	char text[PROBE_TEXT_MAX];
+	ssize_t n = readlinkat(p->fd, STORE_PROBE, text, sizeof(text) - 1);
 	const char *answer;
 
-	if (file_read_text(p->fd, STORE_PROBE, a, PROBE_TEXT_MAX, &text, NULL) < 0)
+	if (n < 0)
 		return -1;
+	text[n] = '\0';
 	answer = str_after(text, key);
 	if (!answer)
 		return -1;
-	return str_eq(answer, "yes\n") ? 1 : str_eq(answer, "no\n") ? 0 : -1;
+	return str_eq(answer, "yes") ? 1 : str_eq(answer, "no") ? 0 : -1;
 }
 
 static void probe_remember(const struct place *p, const char *key, bool yes)
 {
-	char name[64], text[PROBE_TEXT_MAX];
-	int n = snprintf(text, sizeof(text), "%s%s\n", key, yes ? "yes" : "no");
-	_cleanup_fd_ int fd = -1;
+	char text[PROBE_TEXT_MAX];
 
-	(void)snprintf(name, sizeof(name), STORE_PROBE ".%d", (int)getpid());
-	fd = openat(p->fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return;
-	if (fd_write_all(fd, text, (size_t)n) < 0 || renameat(p->fd, name, p->fd, STORE_PROBE) < 0)
-		(void)unlinkat(p->fd, name, 0);
+	(void)snprintf(text, sizeof(text), "%s%s", key, yes ? "yes" : "no");
+	(void)link_point(p->fd, STORE_PROBE, text);
 }
 
 bool store_overlay(struct store *s)
@@ -139,7 +136,7 @@ bool store_overlay(struct store *s)
 	if (s->overlay >= 0)
 		return s->overlay;
 	probe_key(&s->own, key, sizeof(key));
-	s->overlay = probe_cached(s->arena, &s->own, key);
+	s->overlay = probe_cached(&s->own, key);
 	if (s->overlay >= 0)
 		return s->overlay;
 	answer = probe_run(&s->own);
