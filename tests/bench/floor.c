@@ -3,7 +3,7 @@
  * floor.c - the least that a launcher must do to start a command the way gpurun does.
  *
  *	floor [-nL] [-b BASE] [-d NODE | -t DIR | -f FILE=PATH | -g DIR=PATH | -s TARGET=PATH |
- *	      -w TEXT=PATH]... ROOTFS COMMAND [ARGUMENT]...
+ *	      -w TEXT=PATH]... ROOTFS PROGRAM [ARGUMENT]...
  *
  *	-n           own network namespace with lo up, a fresh sysfs
  *	-L           without Landlock
@@ -481,7 +481,7 @@ static _Noreturn void inside(const struct job *j)
 	if (command > 0)
 		reap(command);
 	must(close_range(3, ~0U, 0), "close_range");
-	(void)execvp(j->argv[0], j->argv);
+	(void)execv(j->argv[0], j->argv);
 	die(j->argv[0]);
 }
 
