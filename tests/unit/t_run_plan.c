@@ -144,6 +144,97 @@ static void test_nofollow(void)
 	is_int(run(p, &e), 0, "others follow it (%s)", e.msg);
 }
 
+/* A directory that is held between operations is let go when something is mounted over it. */
+static void test_held(void)
+{
+	char *host = arena_printf(arena, "%s/host", dir);
+	char *lower = arena_printf(arena, "%s/lower", dir);
+	struct op file = { .kind = OP_FILE, .dst = "/held/a", .data = "x", .data_len = 1 };
+	struct plan *p;
+	struct err e;
+
+	(void)mkdir(host, 0755);
+	(void)mkdir(arena_printf(arena, "%s/held", lower), 0755);
+	p = plan_new("test ! -e /held/a && test -f /held/b && test -f /held/f");
+	add(p, file);
+	add(p, (struct op){ .kind = OP_BIND, .src = "/etc/passwd", .dst = "/held/p" });
+	add(p, (struct op){ .kind = OP_BIND, .src = host, .dst = "/held" });
+	file.dst = "/held/b";
+	add(p, file);
+	add(p, (struct op){ .kind = OP_BIND, .src = "/etc/passwd", .dst = "/held/f" });
+	is_int(run(p, &e), 0, "what comes later is in what was mounted (%s)", e.msg);
+	ok(access(arena_printf(arena, "%s/b", host), F_OK) == 0, "a file of the host now");
+	make_link("/held", arena_printf(arena, "%s/alias", lower));
+	p = plan_new("test ! -e /held/a && test -f /held/b");
+	file.dst = "/held/a";
+	add(p, file);
+	add(p, (struct op){ .kind = OP_TMPFS, .dst = "/alias", .mode = 0755, .size = 1U << 16 });
+	file.dst = "/held/b";
+	add(p, file);
+	is_int(run(p, &e), 0, "also by way of a link (%s)", e.msg);
+	make_link("/proc", arena_printf(arena, "%s/kernel", lower));
+	p = plan_new("test -e /proc/f && test ! -s /proc/f && test -e /proc/g/f && "
+		     "test ! -s /proc/g/f");
+	add(p, (struct op){ .kind = OP_MASK, .dst = "/proc/version" });
+	add(p, (struct op){ .kind = OP_TMPFS, .dst = "/kernel", .mode = 0755, .size = 1U << 16 });
+	file.dst = "/proc/f";
+	add(p, file);
+	file.dst = "/proc/g/f";
+	add(p, file);
+	add(p, (struct op){ .kind = OP_MASK, .dst = "/proc/f" });
+	add(p, (struct op){ .kind = OP_MASK, .dst = "/kernel/g/f" });
+	is_int(run(p, &e), 0, "a mask hides what is there, not what is covered (%s)", e.msg);
+	p = plan_new("test ! -s /proc/version && ! echo 1 2>/dev/null >/proc/sys/vm/swappiness");
+	add(p, (struct op){ .kind = OP_MASK, .dst = "/kernel/version" });
+	add(p, (struct op){ .kind = OP_READONLY, .dst = "/kernel/sys" });
+	is_int(run(p, &e), 0, "or by way of a link (%s)", e.msg);
+}
+
+/* What the image has at the destination stays what it is. */
+static void test_taken(void)
+{
+	char *lower = arena_printf(arena, "%s/lower", dir);
+	struct plan *p;
+	struct err e;
+
+	(void)mkdir(arena_printf(arena, "%s/taken", lower), 0755);
+	make_link("/run/far", arena_printf(arena, "%s/taken/link", lower));
+	make_link("nowhere", arena_printf(arena, "%s/taken/dangling", lower));
+	p = plan_new("test -L /taken/link && test -s /run/far && test ! -L /taken/dangling && "
+		     "test -s /taken/dangling && test -d /taken/dir/cache");
+	add(p, (struct op){ .kind = OP_FILE, .dst = "/run/far" });
+	add(p, (struct op){ .kind = OP_BIND, .src = "/etc/passwd", .dst = "/taken/link" });
+	add(p, (struct op){ .kind = OP_BIND, .src = "/etc/passwd", .dst = "/taken/dangling" });
+	add(p,
+	    (struct op){
+		    .kind = OP_BIND, .src = "/var", .dst = "/taken/dir", .flags = OPF_RECURSIVE });
+	is_int(run(p, &e), 0, "links are followed inside, a dangling one is replaced (%s)", e.msg);
+	p = plan_new("test ! -e /dev/none && test ! -e /taken/none");
+	add(p, (struct op){ .kind = OP_BIND_DEV,
+			    .src = "/dev/none",
+			    .dst = "/dev/none",
+			    .flags = OPF_OPTIONAL });
+	add(p, (struct op){ .kind = OP_BIND,
+			    .src = "/dev/none",
+			    .dst = "/taken/none",
+			    .flags = OPF_OPTIONAL });
+	is_int(run(p, &e), 0, "nothing is left of what is optional and missing (%s)", e.msg);
+	p = plan_new("exit 0");
+	add(p, (struct op){ .kind = OP_BIND_DEV, .src = "/dev/shm", .dst = "/dev/x" });
+	is_int(run(p, &e), 125, "a directory is no device (%s)", e.msg);
+}
+
+/* Ignored signals survive an exec: only those that are to stay so may. */
+static void test_signals(void)
+{
+	(void)signal(SIGUSR1, SIG_IGN);
+	(void)signal(SIGHUP, SIG_IGN);
+	is_int(run_script("kill -USR1 $$; exit 0"), 128 + SIGUSR1, "one that we ignore is reset");
+	is_int(run_script("kill -HUP $$; exit 0"), 0, "but not what nohup(1) ignores");
+	(void)signal(SIGUSR1, SIG_DFL);
+	(void)signal(SIGHUP, SIG_DFL);
+}
+
 /* What is optional is left out where the root cannot be written. */
 static void test_optional(void)
 {
@@ -349,6 +440,9 @@ int main(void)
 	test_descriptors();
 	test_links();
 	test_nofollow();
+	test_held();
+	test_taken();
+	test_signals();
 	test_optional();
 	test_ops();
 	test_landlock();
