@@ -15,7 +15,7 @@ yaml\.h|src/gpu/yaml\.c
 libmount/.*\.h|src/host/mountinfo\.c
 '
 # headers of libc and of the kernel
-system='(a(lloca|ssert)|ctype|dirent|dlfcn|elf|endian|err(no|or)|fcntl|fnmatch|getopt|glob|grp|iconv|ifaddrs|inttypes|langinfo|libgen|limits|link|locale|math|netdb|poll|pthread|pty|pwd|sched|search|semaphore|setjmp|signal|spawn|std(arg|bool|def|int|io|lib|noreturn)|strings?|syscall|sysexits|syslog|termios|time|uchar|unistd|utmp|wchar|wctype)\.h|(arpa|asm|linux|net|netinet|sanitizer|sys)/.*\.h'
+system='(a(lloca|ssert)|ctype|dirent|dlfcn|elf|endian|err(no|or)|fcntl|fnmatch|getopt|glob|grp|iconv|ifaddrs|inttypes|langinfo|libgen|limits|link|locale|math|netdb|poll|pthread|pty|pwd|sched|search|semaphore|setjmp|signal|spawn|std(arg|atomic|bool|def|int|io|lib|noreturn)|strings?|syscall|sysexits|syslog|termios|time|uchar|unistd|utmp|wchar|wctype)\.h|(arpa|asm|linux|net|netinet|sanitizer|sys)/.*\.h'
 
 check_fences() {
 	local f h line header where allowed
