@@ -64,12 +64,13 @@ int step_caps(struct child *c, struct err *e)
 	r = bounding_drop(caps->bounding, e);
 	if (r < 0)
 		return r;
-	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
-		return err_sys(e, errno, "clear the ambient set");
 	r = ids_switch(c, e);
 	if (r < 0)
 		return r;
-	/* inheritable stays empty but for what becomes ambient (CVE-2022-27650) */
+	/*
+	 * Inheritable stays empty but for what becomes ambient (CVE-2022-27650), and whatever is
+	 * ambient already goes with it.
+	 */
 	r = sys_capset(set, set, caps->ambient);
 	if (r < 0)
 		return err_sys(e, -r, "capset");

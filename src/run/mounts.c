@@ -198,18 +198,27 @@ int op_bind_new(struct child *c, const struct op *op, struct spot *ret, struct e
 }
 
 /* Clone the mount at a host path and put it on the destination. */
-static int bind_host(struct child *c, const struct op *op, const char *src, unsigned int flags,
-		     struct err *e)
+static int bind_long(struct child *c, const struct op *op, struct err *e)
 {
+	const unsigned int recursive = (op->flags & OPF_RECURSIVE) ? AT_RECURSIVE : 0;
 	_cleanup_fd_ int tree = -1;
 	struct stat st;
 
-	tree = sys_open_tree(AT_FDCWD, src, OPEN_TREE_CLONE | O_CLOEXEC | flags);
+	tree = sys_open_tree(AT_FDCWD, op->src, OPEN_TREE_CLONE | O_CLOEXEC | recursive);
 	if (tree < 0)
-		return source_failed(op, src, tree, e);
+		return source_failed(op, op->src, tree, e);
 	if (fstat(tree, &st) < 0)
-		return err_sys(e, errno, "%s (%s)", src, op->why);
+		return err_sys(e, errno, "%s (%s)", op->src, op->why);
 	return op_attach(c, op, tree, S_ISDIR(st.st_mode), e);
+}
+
+/* The same with a directory of the kernel, and what is mounted below it. */
+static int bind_host(struct child *c, const struct op *op, const char *src, struct err *e)
+{
+	_cleanup_fd_ int tree = -1;
+
+	tree = sys_open_tree(AT_FDCWD, src, OPEN_TREE_CLONE | O_CLOEXEC | AT_RECURSIVE);
+	return tree < 0 ? source_failed(op, src, tree, e) : op_attach(c, op, tree, true, e);
 }
 
 static int op_bind(struct child *c, const struct op *op, struct err *e)
@@ -218,7 +227,7 @@ static int op_bind(struct child *c, const struct op *op, struct err *e)
 	int r = op_bind_new(c, op, &s, e);
 
 	if (r == OP_LONG_WAY)
-		return bind_host(c, op, op->src, (op->flags & OPF_RECURSIVE) ? AT_RECURSIVE : 0, e);
+		return bind_long(c, op, e);
 	return r < 0 ? r : 0;
 }
 
@@ -280,7 +289,7 @@ static int op_proc(struct child *c, const struct op *op, struct err *e)
 	int r;
 
 	if (op->flags & OPF_HOST)
-		return bind_host(c, op, "/proc", AT_RECURSIVE, e);
+		return bind_host(c, op, "/proc", e);
 	r = mount_fresh(c, op, "proc", NULL, e);
 	/* refused where the surrounding sandbox masks parts of its own proc */
 	if (r == -EPERM)
@@ -291,7 +300,7 @@ static int op_proc(struct child *c, const struct op *op, struct err *e)
 static int op_sysfs(struct child *c, const struct op *op, struct err *e)
 {
 	if (op->flags & OPF_HOST)
-		return bind_host(c, op, "/sys", AT_RECURSIVE, e);
+		return bind_host(c, op, "/sys", e);
 	return mount_fresh(c, op, "sysfs", NULL, e);
 }
 
@@ -304,7 +313,7 @@ static int op_devpts(struct child *c, const struct op *op, struct err *e)
 static int op_mqueue(struct child *c, const struct op *op, struct err *e)
 {
 	if (op->flags & OPF_HOST)
-		return bind_host(c, op, "/dev/mqueue", AT_RECURSIVE, e);
+		return bind_host(c, op, "/dev/mqueue", e);
 	return mount_fresh(c, op, "mqueue", NULL, e);
 }
 
