@@ -374,7 +374,7 @@ int elf_parse(struct arena *a, const void *file, size_t len, struct elf_info *re
 
 int elf_read(struct arena *a, int fd, struct elf_info *ret)
 {
-	struct elf_file f;
+	ELF_UNSET struct elf_file f; /* of which nothing is used that was not read */
 	int r = elf_file_fd(&f, fd);
 
 	return r < 0 ? r : elf_info_read(&f, a, ret);

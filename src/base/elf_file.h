@@ -10,10 +10,19 @@
 #ifndef GPURUN_BASE_ELF_FILE_H
 #define GPURUN_BASE_ELF_FILE_H
 
+#include <endian.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define ELF_WINDOW 4096U
+
+/* The windows need not be zeroed for each of a driver's files, where the compiler does that. */
+#if __has_attribute(uninitialized)
+#define ELF_UNSET __attribute__((uninitialized))
+#else
+#define ELF_UNSET
+#endif
 
 enum elf_slot { ELF_TABLES, ELF_STRINGS, ELF_SLOTS };
 
@@ -61,6 +70,10 @@ static inline uint64_t elf_number(const uint8_t *p, size_t n)
 {
 	uint64_t v = 0;
 
+	if (n == sizeof(v)) {
+		memcpy(&v, p, sizeof(v));
+		return le64toh(v);
+	}
 	while (n--)
 		v = v << 8 | p[n];
 	return v;

@@ -145,9 +145,16 @@ char *path_clean(struct arena *a, const char *path)
 
 char *path_join(struct arena *a, const char *dir, const char *name)
 {
+	size_t n = strlen(dir), len = strlen(name);
+	char *path;
+
 	if (name[0] == '/')
 		return path_clean(a, name);
-	return path_clean(a, arena_printf(a, "%s/%s", dir, name));
+	path = arena_alloc(a, n + 1 + len + 1);
+	memcpy(path, dir, n);
+	path[n] = '/';
+	memcpy(path + n + 1, name, len);
+	return path_clean(a, path);
 }
 
 bool path_below(const char *path, const char *dir)

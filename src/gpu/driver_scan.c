@@ -54,9 +54,11 @@ unsigned int driver_machine(unsigned int bits)
 
 bool driver_is_version(const char *s)
 {
-	size_t major = strspn(s, "0123456789");
 	unsigned int dots = 0;
+	size_t major = 0;
 
+	while (s[major] >= '0' && s[major] <= '9')
+		major++;
 	for (const char *p = s + major; major >= 3 && *p == '.' && dots < 2; dots++) {
 		size_t n = strspn(p + 1, "0123456789");
 
@@ -112,12 +114,13 @@ int driver_open(const struct driver_scan *s, const char *path, mode_t type, cons
 /* May @name be the driver's?  Most of the thousands of names in a library directory are not. */
 static bool may_be_driver(const char *name)
 {
-	const char *so = strstr(name, ".so");
+	const char *so = strncmp(name, "lib", 3) == 0 ? strstr(name, ".so") : NULL;
 
-	if (!so || strncmp(name, "lib", 3) != 0)
+	if (!so)
 		return false;
 	return strncmp(name, "libcuda", 7) == 0 || strncmp(name, "libnv", 5) == 0 ||
-	       strstr(name, "nvidia") || (so[3] == '.' && driver_is_version(so + 4));
+	       (so[3] == '.' && driver_is_version(so + 4)) ||
+	       (strchr(name, 'v') && strstr(name, "nvidia"));
 }
 
 static int newest_first(const void *a, const void *b)
@@ -253,13 +256,15 @@ static int scan_place(struct driver_scan *s, const char *path, struct err *e)
 
 static bool read_cache(struct driver_scan *s, struct ld_cache *ret)
 {
-	const char *host;
+	const char *names[ELEMENTS(anchors) + 1] = { NULL }, *host;
 	_cleanup_fd_ int fd = driver_open(s, LD_SO_CACHE, S_IFREG, &host);
 	size_t len;
 	char *text;
 
+	for (size_t k = 0; k < ELEMENTS(anchors); k++)
+		names[k] = anchors[k].soname;
 	return fd >= 0 && fd_read_text(fd, s->a, LDCACHE_FILE_MAX, &text, &len) >= 0 &&
-	       ldcache_parse(s->a, text, len, ret) >= 0;
+	       ldcache_parse_some(s->a, text, len, names, ret) >= 0;
 }
 
 /* The directories that the root's ld.so.cache names for libraries of @bits. */

@@ -285,8 +285,16 @@ static bool is_kept(uint64_t hardware, const struct strv *hwcaps)
 	       (hardware & HARDWARE_INDEX) < hwcaps->n;
 }
 
+/* @names: NULL-terminated, or NULL: any */
+static bool is_wanted(const char *name, const char *const *names)
+{
+	while (names && *names && !str_eq(name, *names))
+		names++;
+	return !names || *names;
+}
+
 static int entries_read(struct arena *a, const uint8_t *data, size_t len, size_t n,
-			struct ld_cache *ret)
+			const char *const *names, struct ld_cache *ret)
 {
 	const uint8_t *p = data + sizeof(struct file_header);
 	size_t budget = LDCACHE_STRINGS_MAX;
@@ -301,8 +309,12 @@ static int entries_read(struct arena *a, const uint8_t *data, size_t len, size_t
 			continue;
 		out.flags = le32toh(in.flags);
 		out.name = string_get(data, len, le32toh(in.name), LDCACHE_NAME_MAX, &budget);
+		if (!out.name)
+			return -EBADMSG;
+		if (!is_wanted(out.name, names))
+			continue;
 		out.path = string_get(data, len, le32toh(in.path), PATH_MAX, &budget);
-		if (!out.name || !out.path)
+		if (!out.path)
 			return -EBADMSG;
 		VEC_PUSH(a, ret->v, ret->n, ret->cap, out);
 	}
@@ -310,6 +322,12 @@ static int entries_read(struct arena *a, const uint8_t *data, size_t len, size_t
 }
 
 int ldcache_parse(struct arena *a, const void *file, size_t len, struct ld_cache *ret)
+{
+	return ldcache_parse_some(a, file, len, NULL, ret);
+}
+
+int ldcache_parse_some(struct arena *a, const void *file, size_t len, const char *const *names,
+		       struct ld_cache *ret)
 {
 	const uint8_t *data = len <= LDCACHE_FILE_MAX ? new_format(file, len) : NULL;
 	struct ld_cache cache = { 0 };
@@ -328,14 +346,15 @@ int ldcache_parse(struct arena *a, const void *file, size_t len, struct ld_cache
 		return -EBADMSG;
 	if (n > LDCACHE_ENTRIES_MAX || n > (len - sizeof(head)) / sizeof(struct file_entry))
 		return -EBADMSG;
-	if (n) {
+	if (n && !names) {
 		cache.cap = n;
 		cache.v = ARENA_ARRAY(a, struct ld_entry, n);
 	}
-	r = entries_read(a, data, len, n, &cache);
+	r = entries_read(a, data, len, n, names, &cache);
 	if (r < 0)
 		return r;
-	entries_sort(a, cache.v, cache.n);
+	if (cache.n)
+		entries_sort(a, cache.v, cache.n);
 	*ret = cache;
 	return 0;
 }

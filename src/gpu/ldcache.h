@@ -56,6 +56,10 @@ int ldcache_compare(const char *a, const char *b);
  */
 int ldcache_parse(struct arena *a, const void *file, size_t len, struct ld_cache *ret);
 
+/** ldcache_parse_some - the same, of no other names than the NULL-terminated @names */
+int ldcache_parse_some(struct arena *a, const void *file, size_t len, const char *const *names,
+		       struct ld_cache *ret);
+
 /** ldcache_find - the path that ld.so would take for @name if it had no variants, or NULL */
 const char *ldcache_find(const struct ld_cache *c, uint32_t flags, const char *name);
 

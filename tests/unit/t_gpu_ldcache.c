@@ -177,6 +177,18 @@ static void test_parse(struct arena *a)
 		turned[i] = lines[(i * 3 + 2) % ELEMENTS(lines)];
 	build(&f, turned, ELEMENTS(lines), SIZE_MAX, 2);
 	is_int(ldcache_parse(a, f.b, f.n, &c), 0, "in any order");
+	{
+		const char *const names[] = { c.v[0].name, "libnothing.so.1", NULL };
+		struct ld_cache some;
+
+		is_int(ldcache_parse_some(a, f.b, f.n, names, &some), 0, "some of them");
+		ok(some.n >= 1 && some.n < c.n && str_eq(some.v[0].name, c.v[0].name) &&
+			   str_eq(some.v[0].path, c.v[0].path),
+		   "the ones that are named");
+		is_int(ldcache_parse_some(a, f.b, f.n, names + 1, &some), 0,
+		       "one that is not there");
+		is_int((long long)some.n, 0, "none");
+	}
 	is_int(c.n, ELEMENTS(lines) - 1, "as many");
 	for (size_t i = 0; i + 1 < c.n; i++)
 		ok(ldcache_compare(c.v[i].name, c.v[i + 1].name) >= 0, "sorted: %s, %s",
