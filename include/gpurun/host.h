@@ -67,8 +67,8 @@ struct host {
 	const char *cwd;  /* absolute, or NULL when it is gone */
 	const char *arch; /* Go's name: "amd64", "arm64" */
 	const char *const *environ;
-	uint64_t mem_total; /* bytes */
-	uint64_t mem_limit; /* bytes, memory limit of our cgroup, 0: none */
+	uint64_t mem_total;                  /* bytes */
+	uint64_t mem_limit;                  /* bytes, memory limit of our cgroup, 0: none */
 	struct rlimit rlimits[RLIM_NLIMITS]; /* unlimited unless host_limits() was called */
 	bool stdin_tty, stdout_tty;
 	const char *terminal; /* name of the one at stdin: "/dev/pts/3", or NULL */
