@@ -86,7 +86,8 @@ else
 fi
 if command -v shellcheck >/dev/null; then
 	rule "shellcheck" shellcheck -S warning -x -P tests/lint setup.sh .ci/run tests/run-tap tests/install \
-		tests/tidy tests/cov-report tests/fuzz/run tests/lint/lint.bash tests/lint/*.t tests/golden/*.t
+		tests/tidy tests/cov-report tests/fuzz/run tests/lint/lint.bash tests/lint/*.t tests/golden/*.t \
+		tests/bench/{bench.bash,cold,counts,gpus,growth-cold,growth-start,images,load,start,step}
 else
 	skip "shellcheck" "it is not installed"
 fi
