@@ -142,20 +142,28 @@ static int mask(struct child *c, const char *target, bool proc)
 	return r;
 }
 
+/* The same by its name in a procfs. */
+static int mask_proc(struct child *c, const struct op *op, const struct spot *s, struct err *e)
+{
+	char path[SPOT_PATH_MAX];
+	int r;
+
+	spot_path(s, path);
+	r = mask(c, path, true);
+	if (r == -ENOENT && (op->flags & OPF_OPTIONAL))
+		return 0;
+	return r < 0 ? op_error(op, -r, e) : 0;
+}
+
 int op_mask(struct child *c, const struct op *op, struct err *e)
 {
 	_cleanup_fd_ int target = -1;
-	char path[SPOT_PATH_MAX];
+	char path[32];
 	struct spot s;
-	int r;
+	int r = place_proc(c, op->dst, &s);
 
-	if (place_proc(c, op->dst, &s) > 0) {
-		spot_path(&s, path);
-		r = mask(c, path, true);
-		if (r == -ENOENT && (op->flags & OPF_OPTIONAL))
-			return 0;
-		return r < 0 ? op_error(op, -r, e) : 0;
-	}
+	if (r != 0)
+		return r < 0 ? op_error(op, -r, e) : mask_proc(c, op, &s, e);
 	target = place_target(c, op->dst);
 	if (target == -ENOENT && (op->flags & OPF_OPTIONAL))
 		return 0;

@@ -425,8 +425,9 @@ static int op_readonly(struct child *c, const struct op *op, struct err *e)
 	struct spot s;
 	int r;
 
-	if (place_proc(c, op->dst, &s) > 0)
-		return readonly_proc(op, &s, &attr, e);
+	r = place_proc(c, op->dst, &s);
+	if (r != 0)
+		return r < 0 ? op_error(op, -r, e) : readonly_proc(op, &s, &attr, e);
 	target = place_target(c, op->dst);
 	if (target == -ENOENT && (op->flags & OPF_OPTIONAL))
 		return 0;

@@ -125,6 +125,12 @@ static bool is_held(const struct child *c, const char *dst, size_t n)
 	return c->place.fd >= 0 && c->place.len == n && strncmp(c->place.path, dst, n) == 0;
 }
 
+/* It is not there yet, or a link is on the way. */
+static bool is_elsewhere(int r)
+{
+	return r == -ENOENT || r == -ENOTDIR || r == -ELOOP || r == -EXDEV || r == -EAGAIN;
+}
+
 int place_find(struct child *c, const char *dst, struct spot *ret)
 {
 	const char *slash = strrchr(dst, '/');
@@ -139,11 +145,8 @@ int place_find(struct child *c, const char *dst, struct spot *ret)
 		return 1;
 	}
 	r = is_held(c, dst, n) ? 0 : place_enter(c, dst, n);
-	/* it is not there yet, or a link is on the way */
-	if (r == -ENOENT || r == -ENOTDIR || r == -ELOOP || r == -EXDEV || r == -EAGAIN)
-		return 0;
 	if (r < 0)
-		return r;
+		return is_elsewhere(r) ? 0 : r;
 	*ret = (struct spot){ c->place.fd, slash + 1, c->place.own };
 	return 1;
 }
@@ -226,7 +229,7 @@ int place_proc(struct child *c, const char *dst, struct spot *ret)
 	if (!is_held(c, dst, n) || !c->place.proc) {
 		fd = open_plain(c, dst, n, O_DIRECTORY, 0);
 		if (fd < 0)
-			return 0;
+			return is_elsewhere(fd) ? 0 : fd;
 		place_hold(c, (struct place){ .fd = fd, .path = dst, .len = n });
 		c->place.proc = fstatfs(fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
 	}
