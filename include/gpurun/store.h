@@ -58,6 +58,9 @@ const char *store_path(const struct store *s); /* the writable one */
 /** store_overlay - can this store's file system be the lower of a rootless overlay? (cached probe) */
 bool store_overlay(struct store *s);
 
+/** store_overlay_in_memory - can a tmpfs be the upper directory of one? (the same probe) */
+bool store_overlay_in_memory(struct store *s);
+
 /**
  * store_ensure - the image that @ref names, unpacked and locked for use
  * Warm: one stat of the file, one read of a record.  Cold: unpacks in a forked worker, once

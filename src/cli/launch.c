@@ -6,9 +6,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <gpurun/fd.h>
@@ -86,10 +84,10 @@ static int look_state(struct launch *l, struct err *e)
 		return 0;
 	}
 	if (l->q->dry_run) {
-		l->host.state_dir = state_dir_name(l->a, xdg, geteuid());
+		l->host.state_dir = state_dir_name(l->a, xdg, l->host.uid);
 		return 0;
 	}
-	r = state_open(l->a, xdg, geteuid(), &l->home, e);
+	r = state_open(l->a, xdg, l->host.uid, &l->home, e);
 	l->host.state_dir = l->home.path;
 	return r < 0 ? r : check_name(l, e);
 }
@@ -251,17 +249,6 @@ int launch_get_image(struct launch *l, struct err *e)
 
 /* ---- directories for what the container writes --------------------------------------------- */
 
-/*
- * Can tmpfs hold user.* attributes (since 6.6)?  Without them an overlay whose upper is on
- * tmpfs answers EIO where a directory is made in the place of a removed one (6.1).
- */
-static bool tmpfs_takes_xattrs(void)
-{
-	_cleanup_fd_ int fd = memfd_create("gpurun-probe", MFD_CLOEXEC);
-
-	return fd < 0 || fsetxattr(fd, "user.overlay.probe", "y", 1, 0) == 0 || errno != EOPNOTSUPP;
-}
-
 /* In a batch job what the container writes goes to the job's own disk rather than its memory. */
 static const char *job_scratch(const struct launch *l)
 {
@@ -285,7 +272,7 @@ static bool wants_scratch(const struct launch *l, const char **ret_dir)
 		return false;
 	if (*ret_dir)
 		return !str_eq(*ret_dir, "tmpfs");
-	return !q->sysroot && !tmpfs_takes_xattrs();
+	return !q->sysroot && !store_overlay_in_memory(l->store);
 }
 
 int launch_make_places(struct launch *l, struct err *e)

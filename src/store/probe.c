@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/utsname.h>
@@ -104,28 +105,56 @@ static void probe_key(const struct place *p, char *buf, size_t size)
 	(void)snprintf(buf, size, "%jx %.64s ", (uintmax_t)p->dev, uname(&u) < 0 ? "" : u.release);
 }
 
+/*
+ * Can tmpfs hold user.* attributes (since 6.6)?  Without them an overlay whose upper is on
+ * tmpfs answers EIO where a directory is made in the place of a removed one (6.1).
+ */
+static bool tmpfs_takes_xattrs(void)
+{
+	_cleanup_fd_ int fd = memfd_create("gpurun-probe", MFD_CLOEXEC);
+
+	return fd < 0 || fsetxattr(fd, TREE_OPAQUE, "y", 1, 0) == 0 || errno != EOPNOTSUPP;
+}
+
+/* The answers: an overlay here, and its upper in memory. */
+static const struct answer_row {
+	const char *text;
+	bool overlay, memory;
+} answers[] = {
+	{ "yes memory", true, true },
+	{ "yes disk", true, false },
+	{ "no memory", false, true },
+	{ "no disk", false, false },
+};
+
 /* The text is that of a symbolic link: one call reads it, and it is never half written. */
-static int probe_cached(const struct place *p, const char *key)
+static bool probe_cached(struct store *s, const char *key)
 {
 	char text[PROBE_TEXT_MAX];
-	ssize_t n = readlinkat(p->fd, STORE_PROBE, text, sizeof(text) - 1);
+	ssize_t n = readlinkat(s->own.fd, STORE_PROBE, text, sizeof(text) - 1);
 	const char *answer;
 
 	if (n < 0)
-		return -1;
+		return false;
 	text[n] = '\0';
 	answer = str_after(text, key);
-	if (!answer)
-		return -1;
-	return str_eq(answer, "yes") ? 1 : str_eq(answer, "no") ? 0 : -1;
+	for (size_t i = 0; answer && i < ELEMENTS(answers); i++) {
+		if (!str_eq(answer, answers[i].text))
+			continue;
+		s->overlay = answers[i].overlay;
+		s->memory = answers[i].memory;
+		return true;
+	}
+	return false;
 }
 
-static void probe_remember(const struct place *p, const char *key, bool yes)
+static void probe_remember(const struct store *s, const char *key)
 {
 	char text[PROBE_TEXT_MAX];
 
-	(void)snprintf(text, sizeof(text), "%s%s", key, yes ? "yes" : "no");
-	(void)link_point(p->fd, STORE_PROBE, text);
+	(void)snprintf(text, sizeof(text), "%s%s %s", key, s->overlay ? "yes" : "no",
+		       s->memory ? "memory" : "disk");
+	(void)link_point(s->own.fd, STORE_PROBE, text);
 }
 
 bool store_overlay(struct store *s)
@@ -136,13 +165,19 @@ bool store_overlay(struct store *s)
 	if (s->overlay >= 0)
 		return s->overlay;
 	probe_key(&s->own, key, sizeof(key));
-	s->overlay = probe_cached(&s->own, key);
-	if (s->overlay >= 0)
+	if (probe_cached(s, key))
 		return s->overlay;
 	answer = probe_run(&s->own);
+	s->overlay = answer == PROBE_YES;
+	s->memory = tmpfs_takes_xattrs();
 	/* without namespaces nothing was learnt about the file system */
 	if (answer == PROBE_YES || answer == PROBE_NO)
-		probe_remember(&s->own, key, answer == PROBE_YES);
-	s->overlay = answer == PROBE_YES;
+		probe_remember(s, key);
 	return s->overlay;
+}
+
+bool store_overlay_in_memory(struct store *s)
+{
+	(void)store_overlay(s);
+	return s->memory;
 }

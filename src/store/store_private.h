@@ -53,6 +53,7 @@ struct store {
 	struct place *ro;
 	size_t n_ro, cap_ro;
 	int overlay; /* answer of the probe, -1: not asked yet */
+	bool memory; /* the same, known with it */
 };
 
 /* ---- place.c: where stores are ---- */
