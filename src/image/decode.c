@@ -4,7 +4,8 @@
  *
  * pigz, bgzip, pbzip2, pzstd and the makers of "lazy" layers write many streams behind one
  * another; some tools pad with NULs.  Both are read to the end of the input; anything else
- * behind a stream, and a stream that has no end, is an error.
+ * behind a stream, and a stream that has no end, is an error.  Small streams share a block: an
+ * image may have one for every file.
  */
 #include <errno.h>
 
@@ -111,10 +112,10 @@ static int decoder_fail(const struct decoder *d, int r, struct err *e)
 	return err_set(e, EINVAL, "%s: bad %s data", d->label, d->codec->name);
 }
 
-/* One call of the library; the number of bytes that came out, or -errno. */
-static ssize_t decoder_step(struct decoder *d, struct err *e)
+/* One call of the library, whose output goes behind what d->out has already. */
+static int decoder_step(struct decoder *d, struct err *e)
 {
-	size_t had, got;
+	size_t had, room = DECODE_BLOCK - d->n_out;
 	int r = 0;
 
 	if (!d->pending)
@@ -124,18 +125,18 @@ static ssize_t decoder_step(struct decoder *d, struct err *e)
 	had = d->io.n_in;
 	if (had == 0 && !d->pending)
 		return err_set(e, EINVAL, "%s: the %s data are cut off", d->label, d->codec->name);
-	d->io.out = d->out;
-	d->io.n_out = DECODE_BLOCK;
+	d->io.out = d->out + d->n_out;
+	d->io.n_out = room;
 	r = d->codec->step(d->state, &d->io);
 	if (r < 0)
 		return decoder_fail(d, r, e);
-	got = DECODE_BLOCK - d->io.n_out;
-	if (r == 0 && got == 0 && had > 0 && d->io.n_in == had && !d->pending)
+	if (r == 0 && d->io.n_out == room && had > 0 && d->io.n_in == had && !d->pending)
 		return decoder_fail(d, -EBADMSG, e);
+	d->n_out = DECODE_BLOCK - d->io.n_out;
 	d->pending = r == 0 && d->io.n_out == 0;
 	if (r == 1)
 		d->phase = DECODE_BETWEEN;
-	return (ssize_t)got;
+	return 0;
 }
 
 static ssize_t decoder_pass(struct decoder *d, const void **ret_block, struct err *e)
@@ -150,6 +151,16 @@ static ssize_t decoder_pass(struct decoder *d, const void **ret_block, struct er
 	*ret_block = d->io.in;
 	d->io.in += n;
 	d->io.n_in -= n;
+	return (ssize_t)n;
+}
+
+/* What is in d->out. */
+static ssize_t decoder_take(struct decoder *d, const void **ret_block)
+{
+	size_t n = d->n_out;
+
+	*ret_block = d->out;
+	d->n_out = 0;
 	return (ssize_t)n;
 }
 
@@ -169,16 +180,14 @@ ssize_t decoder_read(struct decoder *d, const void **ret_block, struct err *e)
 			break;
 		case DECODE_STREAM:
 			n = decoder_step(d, e);
-			if (n > 0) {
-				*ret_block = d->out;
-				return n;
-			}
+			if (n == 0 && d->n_out == DECODE_BLOCK)
+				return decoder_take(d, ret_block);
 			break;
 		case DECODE_BETWEEN:
 			n = decoder_between(d, e);
 			break;
 		case DECODE_END:
-			return 0;
+			return decoder_take(d, ret_block);
 		}
 		if (n < 0)
 			return n;

@@ -72,6 +72,7 @@ struct decoder {
 	struct arena *a;
 	void *state;
 	uint8_t *out; /* DECODE_BLOCK bytes of the caller's; may be another one for each read */
+	size_t n_out; /* bytes of this block so far */
 	struct codec_io io;
 	enum { DECODE_START, DECODE_PASS, DECODE_STREAM, DECODE_BETWEEN, DECODE_END } phase;
 	bool eof;     /* no input will follow */

@@ -4,7 +4,8 @@
  *
  * zlib reads the header in both cases: ISA-L forgets what it saw when a header comes in pieces,
  * and takes flags that have no meaning.  Both compare CRC and length of every stream.  They
- * differ in one thing: zlib refuses a code that has unused words, ISA-L only their use.
+ * differ in two things.  zlib refuses a code that has unused words, ISA-L only their use; and a
+ * fault in the last bytes of all may be bad data to one and the end of cut off data to the other.
  */
 #include <errno.h>
 
