@@ -94,6 +94,14 @@ static void layer_zstd(struct layer *l, size_t n)
 	ZSTD_freeDStream(z);
 }
 
+/* The blob is the tar: one digest for both. */
+static void layer_plain(struct layer *l, size_t n)
+{
+	for (; n; n = layer_read(l))
+		untar_feed(&l->tree, l->in, n);
+	EVP_MD_CTX_copy_ex(l->tar, l->blob);
+}
+
 static void layer_unpack(struct layer *l)
 {
 	size_t n = layer_read(l);
@@ -103,8 +111,7 @@ static void layer_unpack(struct layer *l)
 	else if (n > 4 && !memcmp(l->in, "\x28\xb5\x2f\xfd", 4))
 		layer_zstd(l, n);
 	else
-		for (; n; n = layer_read(l))
-			layer_emit(l, l->in, n);
+		layer_plain(l, n);
 	while (layer_read(l))
 		;
 }
