@@ -89,7 +89,7 @@ compete() {
 	table=$dir/table
 	echo
 	echo "$1"
-	turns -q "${quiet:-200}" -o "$table" "${@:2}" "${contest[@]}"
+	turns -q "${quiet:-60}" -o "$table" "${@:2}" "${contest[@]}"
 	for l in "${left_out[@]}"; do echo "$l"; done
 	contest=() left_out=()
 }
