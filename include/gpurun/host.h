@@ -42,10 +42,9 @@ struct host_job {
  */
 extern const char *const host_path_variables[];
 
-/* Files of the host that the base profile binds when they are there. */
+/* What of the host the base profile mounts only where it is there. */
 struct host_files {
-	bool sys, mqueue, resolv_conf, hosts;
-	bool dev_null, dev_zero, dev_full, dev_random, dev_urandom, dev_tty;
+	bool sys, mqueue;
 };
 
 /* Subordinate ids of the user, from /etc/subuid and /etc/subgid. */

@@ -16,7 +16,6 @@
 
 #include "inject.h"
 
-#define NODE_ATTRS (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC)
 #define BIND_ATTRS (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
 
 void inject_file(struct injector *in, struct op op)
@@ -50,7 +49,6 @@ static void inject_node(struct injector *in, const struct gpu_node *node, const 
 			      .kind = OP_BIND_DEV,
 			      .src = node->path,
 			      .dst = dst,
-			      .attrs = NODE_ATTRS,
 			      .rdev = node->rdev,
 			      .why = why,
 		      });

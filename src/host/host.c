@@ -11,28 +11,6 @@
 
 #include "look.h"
 
-/* Files that the base profile binds when they are there. */
-#define FILE_ROW(member, path)                                                                     \
-	{                                                                                          \
-		offsetof(struct host_files, member), path                                          \
-	}
-static const struct file_row {
-	size_t offset; /* of a bool in struct host_files */
-	const char *path;
-} file_rows[] = {
-	FILE_ROW(sys, "/sys/kernel"), /* /sys alone may be an empty mount point */
-	/* the kernel has message queues, whether or not the host mounts them */
-	FILE_ROW(mqueue, "/proc/sys/fs/mqueue"),
-	FILE_ROW(resolv_conf, "/etc/resolv.conf"),
-	FILE_ROW(hosts, "/etc/hosts"),
-	FILE_ROW(dev_null, "/dev/null"),
-	FILE_ROW(dev_zero, "/dev/zero"),
-	FILE_ROW(dev_full, "/dev/full"),
-	FILE_ROW(dev_random, "/dev/random"),
-	FILE_ROW(dev_urandom, "/dev/urandom"),
-	FILE_ROW(dev_tty, "/dev/tty"),
-};
-
 /* On the machine itself the root is our own, and nothing has to be kept below it. */
 bool host_has(const struct sysroot *root, const char *path)
 {
@@ -46,11 +24,10 @@ bool host_has(const struct sysroot *root, const char *path)
 
 static void host_look_files(const struct sysroot *root, struct host *h)
 {
-	for (size_t i = 0; i < ELEMENTS(file_rows); i++) {
-		bool *there = (bool *)((char *)&h->files + file_rows[i].offset);
-
-		*there = host_has(root, file_rows[i].path);
-	}
+	/* /sys alone may be an empty mount point */
+	h->files.sys = host_has(root, "/sys/kernel");
+	/* the kernel has message queues, whether or not the host mounts them */
+	h->files.mqueue = host_has(root, "/proc/sys/fs/mqueue");
 }
 
 void host_read_hosts(struct arena *a, const struct sysroot *root, struct host *h)

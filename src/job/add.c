@@ -8,7 +8,6 @@
 
 /* Nothing set-uid comes in by a bind of ours, and no device node but by name. */
 #define BIND_ATTRS (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
-#define NODE_ATTRS (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC)
 
 bool job_may_bind(const char *path)
 {
@@ -57,7 +56,6 @@ int job_add_nodes(struct job_builder *b, const char *pattern, const char *why)
 			    .kind = OP_BIND_DEV,
 			    .src = paths.v[i],
 			    .dst = paths.v[i],
-			    .attrs = NODE_ATTRS,
 			    .why = why,
 		    });
 		n++;

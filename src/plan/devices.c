@@ -38,7 +38,6 @@ static int device_parse(struct builder *b, const char *text, struct op *op, stru
 		.kind = OP_BIND_DEV,
 		.src = path_clean(b->a, src),
 		.dst = path_clean(b->a, dst),
-		.attrs = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
 		.why = plan_why(b, "--device %s", text),
 	};
 	return 0;

@@ -94,7 +94,7 @@ static int files_resolv_conf(struct builder *b, struct err *e)
 	}
 	if (dns->n)
 		files_write(b, "/etc/resolv.conf", text, "--dns");
-	else if (b->host->files.resolv_conf && !b->net_private)
+	else if (!b->net_private)
 		files_bind(b, "/etc/resolv.conf", "base: name resolution");
 	return 0;
 }
@@ -123,8 +123,7 @@ static int files_hosts(struct builder *b, struct err *e)
 				   : b->host->etc_hosts;
 
 	if (!add->n && !b->req->hostname && !b->net_private) {
-		if (b->host->files.hosts)
-			files_bind(b, "/etc/hosts", "base: name resolution");
+		files_bind(b, "/etc/hosts", "base: name resolution");
 		return 0;
 	}
 	for (size_t i = 0; i < add->n; i++) {

@@ -14,18 +14,16 @@
 #define NO_SUID_EXEC     (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC)
 #define NO_SUID_DEV_EXEC (NO_SUID_DEV | MOUNT_ATTR_NOEXEC)
 
-/* Nodes of every /dev: bound from the host, for a user namespace cannot make any. */
+/*
+ * Nodes of every /dev: bound from the host, for a user namespace cannot make any.  Here as for other
+ * nodes no mount attributes are set: what is no regular file is not executed, set-user-ID or not.
+ */
 static const struct node_row {
-	size_t there; /* offset of the bool in struct host_files */
 	const char *path;
 	unsigned int major, minor;
 } node_rows[] = {
-	{ offsetof(struct host_files, dev_null), "/dev/null", 1, 3 },
-	{ offsetof(struct host_files, dev_zero), "/dev/zero", 1, 5 },
-	{ offsetof(struct host_files, dev_full), "/dev/full", 1, 7 },
-	{ offsetof(struct host_files, dev_random), "/dev/random", 1, 8 },
-	{ offsetof(struct host_files, dev_urandom), "/dev/urandom", 1, 9 },
-	{ offsetof(struct host_files, dev_tty), "/dev/tty", 5, 0 },
+	{ "/dev/null", 1, 3 },   { "/dev/zero", 1, 5 },    { "/dev/full", 1, 7 },
+	{ "/dev/random", 1, 8 }, { "/dev/urandom", 1, 9 }, { "/dev/tty", 5, 0 },
 };
 
 static const struct link_row {
@@ -88,7 +86,6 @@ static void base_terminals(struct builder *b)
 				.kind = OP_BIND_DEV,
 				.src = b->host->terminal,
 				.dst = PLAN_CONSOLE,
-				.attrs = NO_SUID_EXEC,
 				.flags = OPF_OPTIONAL,
 				.why = "job: the launcher's terminal",
 			});
@@ -99,16 +96,15 @@ void plan_dev_nodes(struct builder *b)
 	for (size_t i = 0; i < ELEMENTS(node_rows); i++) {
 		const struct node_row *n = &node_rows[i];
 
-		if (*(const bool *)((const char *)&b->host->files + n->there))
-			plan_op(b, PHASE_BASE,
-				(struct op){
-					.kind = OP_BIND_DEV,
-					.src = n->path,
-					.dst = n->path,
-					.attrs = NO_SUID_EXEC,
-					.rdev = makedev(n->major, n->minor),
-					.why = "base: /dev",
-				});
+		plan_op(b, PHASE_BASE,
+			(struct op){
+				.kind = OP_BIND_DEV,
+				.src = n->path,
+				.dst = n->path,
+				.flags = OPF_OPTIONAL,
+				.rdev = makedev(n->major, n->minor),
+				.why = "base: /dev",
+			});
 	}
 	for (size_t i = 0; i < ELEMENTS(link_rows); i++)
 		plan_op(b, PHASE_BASE,
