@@ -23,7 +23,7 @@
  * is the old root, so that a path that does not is the host's.  What goes through the image's own
  * directories is done before there is a /proc inside, whose links lead anywhere.  A bind takes
  * over the flags of the mount it copies: masks are copies of one file and one directory that were
- * made read-only once, and /dev gets its flags with all that is in it by one mount_setattr(2).
+ * made read-only once.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -336,7 +336,6 @@ static void devices(const struct job *j)
 		must(mknod(x->dst, S_IFREG | 0644, 0), x->dst);
 		must(mount(x->src, x->dst, NULL, MS_BIND, NULL), x->dst);
 	}
-	attributes("/dev", RECURSIVE, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
 	for (size_t i = 0; i < ELEMENTS(links); i++)
 		must(symlink(links[i].target, links[i].name), links[i].name);
 	must(mkdir("/dev/pts", 0755), "/dev/pts");
