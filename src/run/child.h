@@ -129,6 +129,30 @@ int workdir_make(const struct plan_process *p, int root, struct err *e);
 /* peer.c: the inodes of two of its namespaces; ENOENT: it has ended and was not waited for */
 int peer_spaces(pid_t pid, uint64_t *ret_user, uint64_t *ret_mnt);
 
+/**
+ * struct text - a text in the making, always ended by a NUL
+ * @cut: it did not fit, and is what did
+ */
+struct text {
+	char *at, *end;
+	bool cut;
+};
+
+static inline struct text text_into(char *buf, size_t size)
+{
+	*buf = '\0';
+	return (struct text){ .at = buf, .end = buf + size };
+}
+
+/* text.c: append; @base is 8 or 10 */
+void text_add(struct text *t, const char *s);
+void text_add_number(struct text *t, uint64_t v, unsigned int base);
+void text_add_fd(struct text *t, int fd); /* /proc/self/fd/N */
+#define FD_PATH_MAX 32
+void fd_path(int fd, char path[FD_PATH_MAX]);
+#define TMPFS_DATA_MAX 64
+void tmpfs_data(char data[TMPFS_DATA_MAX], mode_t mode, uint64_t size);
+
 /* idmap.c */
 int ids_bind(struct child *c, struct err *e);
 int ids_become(uid_t uid, gid_t gid, struct err *e);

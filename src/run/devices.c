@@ -9,7 +9,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -126,50 +125,55 @@ static int mask_file(struct child *c, const char *target)
 /* The cover of our directory of the host, read-only as it is. */
 static int mask_directory(const struct child *c, const char *target)
 {
-	char empty[32];
+	char empty[FD_PATH_MAX];
 
-	(void)snprintf(empty, sizeof(empty), "/proc/self/fd/%d", c->empty);
+	fd_path(c->empty, empty);
 	return mount(empty, target, NULL, MS_BIND, NULL) < 0 ? -errno : 0;
 }
 
-/* A mount that does not fit: it is tried which one does. */
-static int mask(struct child *c, const char *target, bool proc)
+/* Which one fits is known before: a mount that fails is slow, the kernel undoes its copy. */
+static int mask(struct child *c, const struct stat *st, const char *target)
 {
-	int r = proc ? mask_file(c, target) : mask_directory(c, target);
-
-	if (r == -ENOTDIR)
-		r = proc ? mask_directory(c, target) : mask_file(c, target);
-	return r;
+	return S_ISDIR(st->st_mode) ? mask_directory(c, target) : mask_file(c, target);
 }
 
-/* The same by its name in a procfs. */
-static int mask_proc(struct child *c, const struct op *op, const struct spot *s, struct err *e)
+/* Nothing to be masked is no error where it need not be there. */
+static int mask_failed(const struct op *op, int r, struct err *e)
 {
-	char path[SPOT_PATH_MAX];
+	return r == -ENOENT && (op->flags & OPF_OPTIONAL) ? 0 : op_error(op, -r, e);
+}
+
+/* What is there, wherever links of the image lead. */
+static int mask_long(struct child *c, const struct op *op, struct err *e)
+{
+	_cleanup_fd_ int target = place_target(c, op->dst);
+	char path[FD_PATH_MAX];
+	struct stat st;
 	int r;
 
-	spot_path(s, path);
-	r = mask(c, path, true);
-	if (r == -ENOENT && (op->flags & OPF_OPTIONAL))
-		return 0;
+	if (target < 0)
+		return mask_failed(op, target, e);
+	if (fstat(target, &st) < 0)
+		return op_error(op, errno, e);
+	fd_path(target, path);
+	r = mask(c, &st, path);
 	return r < 0 ? op_error(op, -r, e) : 0;
 }
 
 int op_mask(struct child *c, const struct op *op, struct err *e)
 {
-	_cleanup_fd_ int target = -1;
-	char path[32];
+	char path[SPOT_PATH_MAX];
+	struct stat st;
 	struct spot s;
 	int r = place_proc(c, op->dst, &s);
 
-	if (r != 0)
-		return r < 0 ? op_error(op, -r, e) : mask_proc(c, op, &s, e);
-	target = place_target(c, op->dst);
-	if (target == -ENOENT && (op->flags & OPF_OPTIONAL))
-		return 0;
-	if (target < 0)
-		return op_error(op, -target, e);
-	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", target);
-	r = mask(c, path, false);
-	return r < 0 ? op_error(op, -r, e) : 0;
+	if (r < 0)
+		return op_error(op, -r, e);
+	if (r > 0 && fstatat(s.dir, s.name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return mask_failed(op, -errno, e);
+	if (r == 0 || S_ISLNK(st.st_mode))
+		return mask_long(c, op, e);
+	spot_path(&s, path);
+	r = mask(c, &st, path);
+	return r < 0 ? mask_failed(op, r, e) : 0;
 }

@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -22,6 +21,8 @@
 #include <gpurun/fd.h>
 
 #include "child.h"
+
+#define MAP_MAX 32 /* two ids and a count */
 
 static int map_write(const char *file, const char *text, struct err *e)
 {
@@ -70,13 +71,24 @@ int ids_become(uid_t uid, gid_t gid, struct err *e)
 	return 0;
 }
 
+/* One id, as the kernel takes it */
+static void map_one(char map[MAP_MAX], unsigned int inside, unsigned int outside)
+{
+	struct text t = text_into(map, MAP_MAX);
+
+	text_add_number(&t, inside, 10);
+	text_add(&t, " ");
+	text_add_number(&t, outside, 10);
+	text_add(&t, " 1");
+}
+
 static int map_ids(const struct plan_container *p, struct err *e)
 {
-	char uid[64], gid[64];
+	char uid[MAP_MAX], gid[MAP_MAX];
 	int r;
 
-	(void)snprintf(uid, sizeof(uid), "%u %u 1", p->uid_inside, p->uid_outside);
-	(void)snprintf(gid, sizeof(gid), "%u %u 1", p->gid_inside, p->gid_outside);
+	map_one(uid, p->uid_inside, p->uid_outside);
+	map_one(gid, p->gid_inside, p->gid_outside);
 	r = map_write("/proc/self/setgroups", "deny", e);
 	if (r == 0)
 		r = map_write("/proc/self/uid_map", uid, e);

@@ -10,7 +10,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -236,13 +235,13 @@ static int mount_fresh_on(struct child *c, const struct op *op, const char *type
 			  struct err *e)
 {
 	_cleanup_fd_ int target = -1;
-	char path[64];
+	char path[FD_PATH_MAX];
 
 	target = op->flags & OPF_NOFOLLOW ? directory_open(c, op, e) : target_open(c, op, true, e);
 	if (target < 0)
 		return target;
 	place_drop(c);
-	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", target);
+	fd_path(target, path);
 	return mount(type, path, type, mount_flags(op->attrs), data) < 0 ? op_error(op, errno, e)
 									 : 0;
 }
@@ -264,11 +263,10 @@ static int mount_fresh(struct child *c, const struct op *op, const char *type, c
 
 static int op_tmpfs(struct child *c, const struct op *op, struct err *e)
 {
-	char data[64];
+	char data[TMPFS_DATA_MAX];
 	int fd, r;
 
-	(void)snprintf(data, sizeof(data), "mode=%o,size=%llu", op->mode ? op->mode : 01777,
-		       (unsigned long long)op->size);
+	tmpfs_data(data, op->mode ? op->mode : 01777, op->size);
 	r = mount_fresh(c, op, "tmpfs", data, e);
 	if (r < 0)
 		return r;

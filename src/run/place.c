@@ -18,7 +18,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/magic.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -189,7 +188,11 @@ int spot_make_dir(struct child *c, const char *dst, struct spot *ret)
 
 void spot_path(const struct spot *s, char path[SPOT_PATH_MAX])
 {
-	(void)snprintf(path, SPOT_PATH_MAX, "/proc/self/fd/%d/%s", s->dir, s->name);
+	struct text t = text_into(path, SPOT_PATH_MAX);
+
+	text_add_fd(&t, s->dir);
+	text_add(&t, "/");
+	text_add(&t, s->name);
 }
 
 int spot_mount(const struct spot *s, const char *src, const char *type, unsigned long flags,

@@ -19,7 +19,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -94,11 +93,10 @@ static int base_mount(struct child *c, struct err *e)
 {
 	const struct plan_root *root = &c->plan->container.root;
 	bool holds_upper = root->kind == ROOT_OVERLAY && !root->upper;
-	char data[64];
+	char data[TMPFS_DATA_MAX];
 	int r;
 
-	(void)snprintf(data, sizeof(data), "mode=0755,size=%llu",
-		       (unsigned long long)(holds_upper ? root->size : BASE_SIZE));
+	tmpfs_data(data, 0755, holds_upper ? root->size : BASE_SIZE);
 	if (mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) < 0)
 		return err_sys(e, errno, "stop mounts from reaching the host");
 	if (mount("gpurun", root->base, "tmpfs", MS_NOSUID | MS_NODEV, data) < 0)
@@ -130,54 +128,47 @@ static int upper_open(struct child *c, int lower, struct err *e)
 	return r < 0 ? r : c->base;
 }
 
-/* Append to @data; -E2BIG when it would be cut off by the kernel. */
-static int data_add(char *data, size_t *len, const char *key, int fd, const char *sub)
+static void data_add(struct text *data, const char *key, int fd, const char *sub)
 {
-	int n = snprintf(data + *len, MOUNT_DATA_MAX - *len, "%s/proc/self/fd/%d%s", key, fd, sub);
-
-	if (n < 0 || (size_t)n >= MOUNT_DATA_MAX - *len)
-		return -E2BIG;
-	*len += (size_t)n;
-	return 0;
+	text_add(data, key);
+	text_add_fd(data, fd);
+	text_add(data, sub);
 }
 
-static int overlay_data(struct child *c, char data[MOUNT_DATA_MAX], struct err *e)
+static int overlay_data(struct child *c, struct text *data, struct err *e)
 {
 	const struct plan_root *root = &c->plan->container.root;
 	int fd, lower = -1, upper;
-	size_t len = 0;
-	int r = 0;
 
 	if (root->lowers.n > LOWERS_MAX)
 		return err_set(e, E2BIG, "%zu layers: more than %d", root->lowers.n, LOWERS_MAX);
-	for (size_t i = 0; i < root->lowers.n && r == 0; i++) {
+	for (size_t i = 0; i < root->lowers.n; i++) {
 		/* the descriptors stay open until exec: the mount data names them */
 		fd = open(root->lowers.v[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
 		if (fd < 0)
 			return err_sys(e, errno, "layer %s", root->lowers.v[i]);
 		if (i == 0)
 			lower = fd;
-		r = data_add(data, &len, i == 0 ? "lowerdir=" : ":", fd, "");
+		data_add(data, i == 0 ? "lowerdir=" : ":", fd, "");
 	}
 	upper = upper_open(c, lower, e);
 	if (upper < 0)
 		return upper;
-	if (r == 0)
-		r = data_add(data, &len, ",upperdir=", upper, "/u");
-	if (r == 0)
-		r = data_add(data, &len, ",workdir=", upper, "/w");
-	if (r == 0 && (size_t)snprintf(data + len, MOUNT_DATA_MAX - len, ",userxattr,xino=auto%s",
-				       root->fresh ? ",volatile" : "") >= MOUNT_DATA_MAX - len)
-		r = -E2BIG;
-	return r < 0 ? err_sys(e, -r, "overlay options") : 0;
+	data_add(data, ",upperdir=", upper, "/u");
+	data_add(data, ",workdir=", upper, "/w");
+	text_add(data, ",userxattr,xino=auto");
+	if (root->fresh)
+		text_add(data, ",volatile");
+	return data->cut ? err_sys(e, E2BIG, "overlay options") : 0;
 }
 
 static int overlay_mount(struct child *c, const char *target, struct err *e)
 {
 	char data[MOUNT_DATA_MAX];
+	struct text text = text_into(data, sizeof(data));
 	int r;
 
-	r = overlay_data(c, data, e);
+	r = overlay_data(c, &text, e);
 	if (r < 0)
 		return r;
 	if (mount("overlay", target, "overlay", MS_NOSUID | MS_NODEV, data) < 0) {
@@ -213,13 +204,13 @@ static int bind_mount(struct child *c, struct err *e)
 int step_rootfs(struct child *c, struct err *e)
 {
 	const struct plan_root *root = &c->plan->container.root;
-	char target[64];
+	char target[SPOT_PATH_MAX];
 	int r;
 
 	r = base_mount(c, e);
 	if (r < 0)
 		return r;
-	(void)snprintf(target, sizeof(target), "/proc/self/fd/%d/root", c->base);
+	spot_path(&(struct spot){ .dir = c->base, .name = "root" }, target);
 	if (root->kind == ROOT_OVERLAY)
 		r = overlay_mount(c, target, e);
 	else if (root->kind == ROOT_BIND)
