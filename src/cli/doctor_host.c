@@ -336,6 +336,7 @@ static const struct library {
 	{ "libcrypto.so.3", "libssl3", "digests", true },
 	{ "libjson-c.so.5", "libjson-c5", "image configurations", true },
 	{ "libz.so.1", "zlib1g", "gzip", true },
+	{ "libisal.so.2", "libisal2", "gzip in a third of the time", false },
 	{ "liblzma.so.5", "liblzma5", "xz images", false },
 	{ "libbz2.so.1", "libbz2-1.0", "bzip2 images", false },
 	{ "libzstd.so.1", "libzstd1", "zstd images", false },
