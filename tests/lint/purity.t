@@ -36,8 +36,8 @@ elsewhere() {
 }
 rule "exit only in main (and where memory ends)" elsewhere 'exit|abort|quick_exit' \
 	'src/cli/main\.c|src/base/arena\.c'
-rule "_exit only in run/ and in forked workers (and where memory ends)" elsewhere \
-	'_exit|_Exit' 'src/run/[a-z]*\.c|src/store/(cleaner|conversation|probe|worker)\.c|src/gpu/forked\.c|src/cli/doctor_trial\.c|src/base/arena\.c'
+rule "_exit only in main, in run/ and in forked workers (and where memory ends)" elsewhere \
+	'_exit|_Exit' 'src/run/[a-z]*\.c|src/store/(cleaner|conversation|probe|worker)\.c|src/gpu/forked\.c|src/cli/(doctor_trial|main)\.c|src/base/arena\.c'
 rule "stderr only in log" elsewhere 'stderr|perror|fprintf|__fprintf_chk|v?warnx?|v?errx?|psignal' \
 	'src/base/log\.c'
 rule "stdout only in cli/" elsewhere 'stdout|printf|puts|putchar|__printf_chk' 'src/cli/[a-z_]*\.c'
