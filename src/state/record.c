@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <sys/uio.h>
 
 #include <gpurun/json.h>
 #include <gpurun/str.h>
@@ -13,11 +14,11 @@
 
 #define PLAN_MARK "\n\"plan\":"
 
-const char *state_format(struct arena *a, const struct state *st, const char *plan_json)
+/* The members, without the brace that ends the object; their length. */
+static const char *head_format(struct arena *a, const struct state *st, size_t *ret_len)
 {
 	struct jsonw w = { .a = a, .compact = true };
 	const char *head, *end;
-	size_t n;
 
 	jsonw_begin_object(&w, NULL);
 	jsonw_str(&w, "id", st->id);
@@ -31,11 +32,36 @@ const char *state_format(struct arena *a, const struct state *st, const char *pl
 	jsonw_str(&w, "step", st->step ? st->step : "");
 	jsonw_str(&w, "image_id", st->image_id ? st->image_id : "");
 	jsonw_end_object(&w);
-	head = jsonw_text(&w, &n);
+	head = jsonw_text(&w, ret_len);
 	end = strrchr(head, '}'); /* the object's own: jsonw_text() ends with it and a newline */
-	n = end ? (size_t)(end - head) : n;
-	return arena_printf(a, "%.*s," PLAN_MARK "%s}\n", (int)n, head,
-			    plan_json ? plan_json : "null");
+	*ret_len = end ? (size_t)(end - head) : *ret_len;
+	return head;
+}
+
+int state_write(struct arena *a, int fd, const struct state *st, const char *plan_json)
+{
+	static const char mark[] = "," PLAN_MARK, end[] = "}\n";
+	const char *plan = plan_json ? plan_json : "null";
+	struct iovec v[] = {
+		{ .iov_len = 0 },
+		{ .iov_base = (void *)(uintptr_t)mark, .iov_len = sizeof(mark) - 1 },
+		{ .iov_base = (void *)(uintptr_t)plan, .iov_len = strlen(plan) },
+		{ .iov_base = (void *)(uintptr_t)end, .iov_len = sizeof(end) - 1 },
+	};
+	size_t n = 0;
+	ssize_t w;
+
+	v[0].iov_base = (void *)(uintptr_t)head_format(a, st, &v[0].iov_len);
+	for (size_t i = 0; i < ELEMENTS(v); i++)
+		n += v[i].iov_len;
+	if (n > STATE_RECORD_MAX)
+		return -EFBIG;
+	do
+		w = writev(fd, v, (int)ELEMENTS(v));
+	while (w < 0 && errno == EINTR);
+	if (w < 0)
+		return -errno;
+	return (size_t)w == n ? 0 : -ENOSPC;
 }
 
 static int64_t member_int(const struct json *obj, const char *key, int64_t max)

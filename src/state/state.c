@@ -229,12 +229,7 @@ int state_begin(const struct state_home *home, struct state *st, int *ret_fd, st
 
 int state_publish(struct arena *a, int fd, const struct state *st, const char *plan_json)
 {
-	const char *text = state_format(a, st, plan_json);
-	size_t n = strlen(text);
-
-	if (n > STATE_RECORD_MAX)
-		return -EFBIG;
-	return fd_write_all(fd, text, n);
+	return state_write(a, fd, st, plan_json);
 }
 
 void state_end(const struct state_home *home, const struct state *st, int fd)

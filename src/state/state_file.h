@@ -14,10 +14,10 @@
 bool state_id_valid(const char *name);
 
 /**
- * state_format - the text of a record: the members on the first line, the plan behind
- * "\n\"plan\":", so that the plan's own text is found again without being written anew
+ * state_write - write a record into the empty file @fd: the members on the first line, the plan
+ * behind "\n\"plan\":", so that the plan's own text is found again without being written anew
  */
-const char *state_format(struct arena *a, const struct state *st, const char *plan_json);
+int state_write(struct arena *a, int fd, const struct state *st, const char *plan_json);
 
 /** state_parse - the opposite; @text is cut up by it; -errno for what is no record */
 int state_parse(struct arena *a, char *text, struct state *ret);

@@ -257,19 +257,20 @@ int state_step_peers(struct arena *a, const struct state *st, struct sys_peer **
 
 /* ---- the record ------------------------------------------------------------------------- */
 
-static int write_new(int steps, const char *name, const char *text)
+static int write_new(struct arena *a, int steps, const char *name, const struct state *st,
+		     const char *plan_json)
 {
 	_cleanup_fd_ int fd =
 		openat(steps, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 
-	return fd < 0 ? -errno : fd_write_all(fd, text, strlen(text));
+	return fd < 0 ? -errno : state_write(a, fd, st, plan_json);
 }
 
 int state_step_publish(const char *dir, const char *key, const struct state *st,
 		       const char *plan_json)
 {
 	_cleanup_arena_ struct arena *a = arena_new(0);
-	const char *text, *new = arena_printf(a, "%s" NEW_EXT, key);
+	const char *new = arena_printf(a, "%s" NEW_EXT, key);
 	struct state record = *st;
 	_cleanup_fd_ int steps = -1;
 	int r;
@@ -277,13 +278,10 @@ int state_step_publish(const char *dir, const char *key, const struct state *st,
 	if (!key_valid(key))
 		return -EINVAL;
 	key_id(key, record.id);
-	text = state_format(a, &record, plan_json);
-	if (strlen(text) > STATE_RECORD_MAX)
-		return -EFBIG;
 	steps = steps_open(AT_FDCWD, path_join(a, dir, STEPS_DIR));
 	if (steps < 0)
 		return steps;
-	r = write_new(steps, new, text);
+	r = write_new(a, steps, new, &record, plan_json);
 	if (r >= 0 && renameat(steps, new, steps, arena_printf(a, "%s" RECORD_EXT, key)) < 0)
 		r = -errno;
 	if (r < 0)

@@ -2,6 +2,10 @@
 /* Any bytes as the record of a running container: what is read comes back when it is written. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <gpurun/fd.h>
 
 #include "../../src/state/state_file.h"
 
@@ -22,11 +26,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	_cleanup_arena_ struct arena *a = arena_new((size_t)256 << 20);
 	struct state once = { .key = NULL }, again = { .key = NULL };
+	_cleanup_fd_ int file = -1;
 	char *text = arena_strndup(a, (const char *)data, size);
 
 	if (state_parse(a, text, &once) < 0)
 		return 0;
-	text = arena_strdup(a, state_format(a, &once, once.plan));
+	file = memfd_create("record", MFD_CLOEXEC);
+	must(state_write(a, file, &once, once.plan) == 0 && lseek(file, 0, SEEK_SET) == 0);
+	must(fd_read_text(file, a, 2 * STATE_RECORD_MAX, &text, NULL) == 0);
 	must(state_parse(a, text, &again) == 0);
 	same(again.id, once.id);
 	same(again.name, once.name);
