@@ -38,6 +38,7 @@ static const struct log_style {
 
 static struct log_state {
 	struct log_config config;
+	bool unseen; /* it has not been looked at what stderr is */
 	bool color;
 	bool terminal; /* progress may be drawn */
 	bool drawn;    /* a progress line stands on the terminal */
@@ -45,12 +46,25 @@ static struct log_state {
 
 void log_setup(const struct log_config *c)
 {
-	bool capable = isatty(STDERR_FILENO) && !c->dumb;
-
 	state.config = *c;
+	state.unseen = true;
+}
+
+/* What stderr is, when there is something to say: most starts say nothing. */
+static void look_at_stderr(void)
+{
+	const struct log_config *c = &state.config;
+	int saved = errno;
+	bool capable;
+
+	if (!state.unseen)
+		return;
+	capable = !c->dumb && isatty(STDERR_FILENO);
 	state.terminal = capable && !c->json && !c->quiet;
 	state.color = c->color == LOG_COLOR_ALWAYS ||
 		      (c->color == LOG_COLOR_AUTO && capable && !c->no_color);
+	state.unseen = false;
+	errno = saved;
 }
 
 int log_verbose(void)
@@ -65,6 +79,7 @@ bool log_quiet(void)
 
 bool log_is_terminal(void)
 {
+	look_at_stderr();
 	return state.terminal;
 }
 
@@ -142,6 +157,7 @@ static void say_text(enum log_level level, const char *msg, const char *hint)
 	struct line l;
 
 	l.len = 0;
+	look_at_stderr();
 	if (state.drawn)
 		line_text(&l, LOG_ERASE);
 	state.drawn = false;
@@ -254,7 +270,7 @@ void log_progress(const char *fmt, ...)
 	int saved = errno;
 	va_list ap;
 
-	if (!state.terminal || (!fmt && !state.drawn))
+	if (!log_is_terminal() || (!fmt && !state.drawn))
 		return;
 	l.len = 0;
 	line_text(&l, LOG_ERASE);

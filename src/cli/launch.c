@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <sys/auxv.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -217,7 +218,8 @@ static bool is_foreign(const char *lower)
 {
 	struct stat st;
 
-	return stat(lower, &st) == 0 && (st.st_uid != geteuid() || st.st_gid != getegid());
+	return stat(lower, &st) == 0 &&
+	       (st.st_uid != getauxval(AT_EUID) || st.st_gid != getauxval(AT_EGID));
 }
 
 int launch_get_image(struct launch *l, struct err *e)

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include <gpurun/driver.h>
@@ -33,7 +34,7 @@ int place_store_open(const struct cmd_in *in, struct store **ret, struct err *e)
 		.ro_list = getenv("GPURUN_STORE_RO"),
 		.xdg_data_home = getenv("XDG_DATA_HOME"),
 		.home = getenv("HOME"),
-		.uid = geteuid(),
+		.uid = (uid_t)getauxval(AT_EUID), /* nothing has changed it since the exec */
 		.users = users,
 	};
 

@@ -98,9 +98,10 @@ static int nvidia_probe(struct arena *a, const struct sysroot *root, struct gpu_
 	struct strv names = { 0 };
 	size_t first = set->n;
 
-	if (version)
+	if (version) { /* else there is no driver, and it lists no GPUs */
 		set->driver_version = nvidia_version_parse(a, version);
-	(void)gpu_list_dir(a, root, NVIDIA_PROC "/gpus", &names); /* no directory, no GPUs */
+		(void)gpu_list_dir(a, root, NVIDIA_PROC "/gpus", &names);
+	}
 	if (names.n > GPU_MAX)
 		return err_set(e, E2BIG, NVIDIA_PROC "/gpus: more than %u entries", GPU_MAX);
 	for (size_t i = 0; i < names.n; i++) {

@@ -81,7 +81,7 @@ uint64_t cgroup_memory_limit(struct arena *a, const struct sysroot *root)
 
 	if (look_text(a, root, "/proc/self/cgroup", HOST_TEXT_MAX, &text, NULL) < 0)
 		return 0;
-	for (size_t i = 0; i < ELEMENTS(hierarchies) && least == UINT64_MAX; i++) {
+	for (size_t i = 0; i < ELEMENTS(hierarchies); i++) {
 		const char *path = cgroup_path(a, text, hierarchies[i].controller);
 		char *dir;
 
@@ -100,6 +100,7 @@ uint64_t cgroup_memory_limit(struct arena *a, const struct sysroot *root)
 				break;
 			*slash = '\0';
 		}
+		break; /* a controller is in one hierarchy only */
 	}
 	return least == UINT64_MAX ? 0 : least;
 }

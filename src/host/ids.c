@@ -5,9 +5,14 @@
  * start, for a name that is only shown.  A user that only a directory server knows is named by
  * $USER.
  */
+#include <unistd.h>
+
+#include <gpurun/fd.h>
 #include <gpurun/str.h>
 
 #include "look.h"
+
+#define IDS_FIRST 2048 /* that is read at once; a longer file takes longer */
 
 enum { PASSWD_NAME, PASSWD_PASSWORD, PASSWD_UID, PASSWD_GID, PASSWD_GECOS, PASSWD_HOME };
 
@@ -38,15 +43,27 @@ const struct strv *ids_find(struct arena *a, const char *text, uint64_t id)
 	return NULL;
 }
 
-/* The fields of the line of @id in the file @path, or NULL. */
+/*
+ * The fields of the line of @id in the file @path, or NULL.  The first line of an id counts, so
+ * nothing is read beyond the block that has it.
+ */
 static const struct strv *ids_of_file(struct arena *a, const struct sysroot *root, const char *path,
 				      uint64_t id)
 {
-	char *text;
+	_cleanup_fd_ int fd = root_open(root->fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	const struct strv *fields = NULL;
+	char first[IDS_FIRST], *text;
+	ssize_t n = fd < 0 ? -1 : pread(fd, first, sizeof(first), 0);
 
-	if (look_text(a, root, path, HOST_PASSWD_MAX, &text, NULL) < 0)
-		return NULL;
-	return ids_find(a, text, id);
+	while (n > 0 && first[n - 1] != '\n') /* a line that may go on */
+		n--;
+	if (n > 0) {
+		first[n - 1] = '\0';
+		fields = ids_find(a, first, id);
+	}
+	if (!fields && fd >= 0 && fd_read_text(fd, a, HOST_PASSWD_MAX, &text, NULL) == 0)
+		fields = ids_find(a, text, id);
+	return fields;
 }
 
 /* Field @i when it is there and not empty, else NULL. */

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <limits.h>
+#include <sys/auxv.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -51,8 +52,8 @@ static int self_look_real(struct arena *a, const char *const *env, struct host *
 {
 	char cwd[PATH_MAX];
 
-	h->uid = geteuid();
-	h->gid = getegid();
+	h->uid = (uint32_t)getauxval(AT_EUID); /* nothing has changed them since the exec */
+	h->gid = (uint32_t)getauxval(AT_EGID);
 	h->environ = env;
 	/* an unreachable directory is reported as "(unreachable)/..." */
 	if (getcwd(cwd, sizeof(cwd)) && cwd[0] == '/')

@@ -18,6 +18,7 @@
 #include "rename.h"
 
 #define ID_PREFIX_MIN 4
+#define LINK_NAME_MAX (NAME_MAX + 32) /* one file in a directory of the store, or beside it */
 
 /* How people shorten names; the first that the store knows counts. */
 static const struct {
@@ -109,7 +110,7 @@ int link_point(int dirfd, const char *name, const char *target)
 
 bool link_read(const struct place *p, const char *dir, const char *name, char ret[NAME_MAX + 1])
 {
-	char path[PATH_MAX], target[PATH_MAX];
+	char path[LINK_NAME_MAX], target[LINK_NAME_MAX];
 	const char *file;
 	ssize_t n;
 
@@ -220,11 +221,12 @@ void image_lowers(struct arena *a, const struct place *p, const struct record *r
 static int record_open(const struct place *p, const char *file, off_t *ret_size)
 {
 	_cleanup_fd_ int fd = -1;
-	char path[PATH_MAX];
+	char path[LINK_NAME_MAX];
 	struct stat st;
 	int r;
 
-	(void)snprintf(path, sizeof(path), STORE_IMAGES "/%s", file);
+	if (snprintf(path, sizeof(path), STORE_IMAGES "/%s", file) >= (int)sizeof(path))
+		return -ENOENT;
 	fd = openat(p->fd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
