@@ -52,8 +52,9 @@ int plan_order(struct builder *b, struct err *e)
 	if (n > PLAN_OPS_MAX)
 		return err_set(e, E2BIG, "more than %u mounts and files", PLAN_OPS_MAX);
 	order_by_depth(&b->phases[PHASE_USER]);
+	*ops = (struct op_list){ .v = ARENA_ARRAY(b->a, struct op, n), .cap = n };
 	for (size_t i = 0; i < PHASE_COUNT; i++)
 		for (size_t j = 0; j < b->phases[i].n; j++)
-			VEC_PUSH(b->a, ops->v, ops->n, ops->cap, b->phases[i].v[j]);
+			ops->v[ops->n++] = b->phases[i].v[j];
 	return 0;
 }
