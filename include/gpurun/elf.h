@@ -29,7 +29,6 @@ struct elf_info {
 	uint16_t machine;   /* EM_X86_64, EM_AARCH64, EM_386, ... */
 	const char *interp; /* PT_INTERP, or NULL */
 	const char *soname; /* DT_SONAME, or NULL */
-	struct strv needed; /* DT_NEEDED */
 	uint32_t glibc_needed, glibc_defined;
 };
 

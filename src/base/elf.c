@@ -18,7 +18,6 @@
 #define ELF_PHDRS_MAX    256U
 #define ELF_LOADS_MAX    64U
 #define ELF_DYNAMIC_MAX  4096U /* entries */
-#define ELF_NEEDED_MAX   1024U
 #define ELF_VERSIONS_MAX 4096U /* names in a chain of versions */
 #define ELF_NAME_MAX     1024U /* of a library or a version */
 
@@ -168,25 +167,6 @@ static int elf_name(struct elf_file *f, const struct elf_dynamic *d, uint64_t at
 	return elf_file_str(f, ELF_STRINGS, d->str_off + at, d->str_end, ELF_NAME_MAX, ret);
 }
 
-static int elf_needed_read(struct elf_file *f, struct arena *a, const struct elf_segments *s,
-			   const struct elf_dynamic *d, struct strv *ret)
-{
-	uint64_t tag, value;
-	int r;
-
-	for (size_t i = 0; (r = elf_dynamic_entry(f, &s->dynamic, i, &tag, &value)) > 0; i++) {
-		const char *name;
-
-		if (tag != DT_NEEDED)
-			continue;
-		r = ret->n < ELF_NEEDED_MAX ? elf_name(f, d, value, &name) : -EBADMSG;
-		if (r < 0)
-			return r;
-		strv_push(a, ret, arena_strdup(a, name));
-	}
-	return r;
-}
-
 /* One number of at most four digits; the rest of the text, or NULL. */
 static const char *elf_version_part(const char *s, uint32_t *ret)
 {
@@ -308,8 +288,6 @@ static int elf_linking_read(struct elf_file *f, struct arena *a, const struct el
 	struct elf_dynamic d;
 	int r = elf_dynamic_read(f, s, &d);
 
-	if (r == 0)
-		r = elf_needed_read(f, a, s, &d, &ret->needed);
 	if (r == 0 && d.has_soname) {
 		r = elf_name(f, &d, d.soname, &ret->soname);
 		if (r == 0)

@@ -56,19 +56,14 @@ static int elf_is_inside(const struct elf_file *f, uint64_t off, size_t len)
 	return len <= f->size && off <= f->size - len;
 }
 
-static int elf_is_loaded(const struct elf_window *w, uint64_t off, size_t len)
-{
-	return off >= w->off && len <= w->len && off - w->off <= w->len - len;
-}
-
 /*
  * Tables are walked upwards, so their window begins at what is asked for; the strings that
  * matter here lie close together in any order, so theirs has it in the middle.
  */
-int elf_file_get(struct elf_file *f, enum elf_slot slot, uint64_t off, size_t len,
-		 const uint8_t **ret)
+int elf_file_load(struct elf_file *f, enum elf_slot slot, uint64_t off, size_t len,
+		  const uint8_t **ret)
 {
-	struct elf_window *w = &f->windows[slot];
+	struct elf_window *w = &f->windows[slot], *other = &f->windows[!slot];
 	uint64_t before = slot == ELF_STRINGS ? ELF_WINDOW / 2 : 0;
 	int r;
 
@@ -78,13 +73,16 @@ int elf_file_get(struct elf_file *f, enum elf_slot slot, uint64_t off, size_t le
 		*ret = f->mem + off;
 		return 0;
 	}
-	if (!elf_is_loaded(w, off, len)) {
+	if (elf_is_loaded(other, off, len)) { /* a copy: what is in the other one may be moved */
+		*w = *other;
+		r = 0;
+	} else {
 		r = elf_window_load(f, w, off > before ? off - before : 0);
-		if (r < 0)
-			return r;
-		if (!elf_is_loaded(w, off, len)) /* it has become shorter */
-			return -EBADMSG;
 	}
+	if (r < 0)
+		return r;
+	if (!elf_is_loaded(w, off, len)) /* it has become shorter */
+		return -EBADMSG;
 	*ret = w->data + (off - w->off);
 	return 0;
 }

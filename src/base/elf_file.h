@@ -11,6 +11,7 @@
 #define GPURUN_BASE_ELF_FILE_H
 
 #include <endian.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -51,12 +52,29 @@ struct elf_file {
 int elf_file_memory(struct elf_file *f, const void *file, size_t len);
 int elf_file_fd(struct elf_file *f, int fd);
 
+/* elf_file_get(), where the window has to be moved */
+int elf_file_load(struct elf_file *f, enum elf_slot slot, uint64_t off, size_t len,
+		  const uint8_t **ret);
+
+static inline bool elf_is_loaded(const struct elf_window *w, uint64_t off, size_t len)
+{
+	return off >= w->off && len <= w->len && off - w->off <= w->len - len;
+}
+
 /**
  * elf_file_get - @len (<= ELF_WINDOW / 2 for strings, <= ELF_WINDOW) bytes at @off
  * Return: 0; -EBADMSG when they are not in the file; -errno
  */
-int elf_file_get(struct elf_file *f, enum elf_slot slot, uint64_t off, size_t len,
-		 const uint8_t **ret);
+static inline int elf_file_get(struct elf_file *f, enum elf_slot slot, uint64_t off, size_t len,
+			       const uint8_t **ret)
+{
+	struct elf_window *w = &f->windows[slot];
+
+	if (f->mem || !elf_is_loaded(w, off, len))
+		return elf_file_load(f, slot, off, len, ret);
+	*ret = w->data + (off - w->off);
+	return 0;
+}
 
 /** elf_file_copy - any number of bytes, past the windows */
 int elf_file_copy(const struct elf_file *f, uint64_t off, void *buf, size_t len);

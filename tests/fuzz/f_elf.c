@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (fd < 0 || fd_write_all(fd, data, size) < 0)
 		abort();
 	if (elf_read(a, fd, &got) != r || got.glibc_needed != parsed.glibc_needed ||
-	    got.glibc_defined != parsed.glibc_defined || got.needed.n != parsed.needed.n)
+	    got.glibc_defined != parsed.glibc_defined)
 		abort();
 	(void)elf_note(a, fd, ".note.test", "TEST", &note);
 	return 0;
