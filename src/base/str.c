@@ -117,7 +117,7 @@ static size_t path_component(const char **p)
 {
 	while (**p == '/')
 		(*p)++;
-	return strcspn(*p, "/");
+	return (size_t)(strchrnul(*p, '/') - *p);
 }
 
 char *path_clean(struct arena *a, const char *path)

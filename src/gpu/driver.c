@@ -14,6 +14,7 @@
 
 #include "driver_scan.h"
 #include "driver_tables.h"
+#include "names.h"
 
 /* ---- libraries ------------------------------------------------------------------------ */
 
@@ -55,25 +56,75 @@ static uint32_t lib_caps(const char *name, const char *version)
 	return driver_lib_unversioned(name);
 }
 
-static void take_lib(struct driver_scan *s, struct gpu_driver *d, const char *dir, const char *name)
-{
-	struct gpu_file f = { .kind = GPU_FILE_LIB, .dst = name };
-	struct elf_info elf = { 0 };
-	_cleanup_fd_ int fd = -1;
+/* A file that is wanted. */
+struct candidate {
+	const char *name;
+	uint32_t caps;
+};
 
-	f.caps = lib_caps(name, d->version);
-	if (!(f.caps & s->caps))
+/* By version, the newest first, in an order that does not depend on the file system. */
+static int candidate_order(const void *x, const void *y)
+{
+	const struct candidate *a = x, *b = y;
+
+	return strverscmp(b->name, a->name);
+}
+
+/*
+ * struct taker - the libraries that were taken
+ * @names: theirs and of their links, of 64 bits and of 32: the first that has a name keeps it
+ */
+struct taker {
+	struct driver_scan *s;
+	struct gpu_driver *d;
+	struct names names[2];
+};
+
+static void take_lib(struct taker *t, struct gpu_file f, int fd)
+{
+	struct driver_scan *s = t->s;
+	struct elf_info elf = { 0 };
+	struct names *names;
+
+	if (elf_read(s->a, fd, &elf) < 0 || elf.machine != driver_machine(elf.bits))
 		return;
-	fd = driver_open(s, path_join(s->a, dir, name), S_IFREG, &f.src);
-	/* the first directory that has a name wins */
-	if (fd < 0 || elf_read(s->a, fd, &elf) < 0 || elf.machine != driver_machine(elf.bits) ||
-	    driver_library(d, elf.bits, name) || driver_library(d, elf.bits, elf.soname))
+	names = &t->names[elf.bits == 32];
+	if ((elf.soname && names_have(names, elf.soname)) || !names_add(s->a, names, f.dst))
 		return;
 	f.bits = elf.bits;
 	f.glibc_needed = elf.glibc_needed;
 	driver_add_link(s->a, &f, elf.soname);
-	driver_add_link(s->a, &f, driver_lib_link(name, stem_len(name)));
-	VEC_PUSH(s->a, d->files, d->n_files, d->cap_files, f);
+	driver_add_link(s->a, &f, driver_lib_link(f.dst, stem_len(f.dst)));
+	for (size_t i = 0; i < f.links.n; i++)
+		(void)names_add(s->a, names, f.links.v[i]);
+	VEC_PUSH(s->a, t->d->files, t->d->n_files, t->d->cap_files, f);
+}
+
+static void take_dir(struct taker *t, const struct driver_dir *dir)
+{
+	struct driver_scan *s = t->s;
+	struct candidate *v = ARENA_ARRAY(s->a, struct candidate, dir->names.n);
+	_cleanup_fd_ int top = -1;
+	const char *host;
+	size_t n = 0;
+
+	for (size_t i = 0; i < dir->names.n; i++) {
+		v[n].name = dir->names.v[i];
+		v[n].caps = lib_caps(v[n].name, t->d->version);
+		n += (v[n].caps & s->caps) != 0;
+	}
+	if (n)
+		top = driver_open_dir(s, dir, &host);
+	if (top < 0)
+		return;
+	qsort(v, n, sizeof(*v), candidate_order);
+	for (size_t i = 0; i < n; i++) {
+		struct gpu_file f = { .kind = GPU_FILE_LIB, .dst = v[i].name, .caps = v[i].caps };
+		_cleanup_fd_ int fd = driver_open_lib(s, dir, top, host, v[i].name, &f.src);
+
+		if (fd >= 0)
+			take_lib(t, f, fd);
+	}
 }
 
 /* The name "libnvidia-ml.so" where the host has it: what a linker or a careless dlopen() asks for. */
@@ -93,9 +144,10 @@ static void take_dev_link(struct driver_scan *s, struct gpu_driver *d, const cha
 
 static void take_libs(struct driver_scan *s, struct gpu_driver *d)
 {
+	struct taker t = { .s = s, .d = d };
+
 	for (size_t i = 0; i < s->n; i++)
-		for (size_t k = 0; k < s->v[i].names.n; k++)
-			take_lib(s, d, s->v[i].path, s->v[i].names.v[k]);
+		take_dir(&t, &s->v[i]);
 	for (size_t i = 0; i < s->n; i++)
 		for (size_t k = 0; k < s->v[i].names.n; k++)
 			take_dev_link(s, d, s->v[i].names.v[k]);

@@ -109,26 +109,51 @@ int driver_open(const struct driver_scan *s, const char *path, mode_t type, cons
 	return *ret_host ? fd_take(&fd) : -ENOENT;
 }
 
+int driver_open_dir(const struct driver_scan *s, const struct driver_dir *dir,
+		    const char **ret_host)
+{
+	_cleanup_fd_ int fd = root_open(s->root->fd, dir->path, O_PATH | O_DIRECTORY, 0);
+
+	if (fd < 0)
+		return fd;
+	*ret_host = driver_host_path(s->a, s->host, fd);
+	return *ret_host ? fd_take(&fd) : -ENOENT;
+}
+
+int driver_open_lib(const struct driver_scan *s, const struct driver_dir *dir, int fd,
+		    const char *host, const char *name, const char **ret_host)
+{
+	int lib = openat(fd, name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (lib < 0)
+		return driver_open(s, path_join(s->a, dir->path, name), S_IFREG, ret_host);
+	*ret_host = path_join(s->a, host, name);
+	return lib;
+}
+
 /* ---- directories ---------------------------------------------------------------------- */
 
-/* May @name be the driver's?  Most of the thousands of names in a library directory are not. */
+/*
+ * May @name be one that is looked for?  Most of the thousands of names in a library directory are
+ * not, nor are the driver's own links but for these few.
+ */
 static bool may_be_driver(const char *name)
 {
 	const char *so = strncmp(name, "lib", 3) == 0 ? strstr(name, ".so") : NULL;
 
 	if (!so)
 		return false;
-	return strncmp(name, "libcuda", 7) == 0 || strncmp(name, "libnv", 5) == 0 ||
-	       (so[3] == '.' && driver_is_version(so + 4)) ||
-	       (strchr(name, 'v') && strstr(name, "nvidia"));
+	if (so[3] == '.' && driver_is_version(so + 4))
+		return true;
+	if (strncmp(name, "libcuda", 7) != 0 && strncmp(name, "libnv", 5) != 0 &&
+	    !strstr(name, "nvidia"))
+		return false;
+	for (size_t k = 0; k < ELEMENTS(anchors); k++)
+		if (str_eq(name, anchors[k].soname))
+			return true;
+	return so[3] == '\0' || driver_lib_unversioned(name);
 }
 
-static int newest_first(const void *a, const void *b)
-{
-	return strverscmp(*(const char *const *)b, *(const char *const *)a);
-}
-
-/* The names, in an order that does not depend on the file system. */
 static int list_names(struct arena *a, int fd, struct strv *ret)
 {
 	struct dirents ents;
@@ -145,11 +170,7 @@ static int list_names(struct arena *a, int fd, struct strv *ret)
 			return -E2BIG;
 		strv_push(a, ret, arena_strdup(a, name));
 	}
-	if (r < 0)
-		return r;
-	if (ret->n)
-		qsort(ret->v, ret->n, sizeof(*ret->v), newest_first);
-	return 0;
+	return r;
 }
 
 static bool is_known_dir(const struct driver_scan *s, const struct stat *st)
@@ -192,6 +213,11 @@ static int scan_dir(struct driver_scan *s, const char *path, struct err *e)
 }
 
 /* ---- versions ------------------------------------------------------------------------- */
+
+static int newest_first(const void *a, const void *b)
+{
+	return strverscmp(*(const char *const *)b, *(const char *const *)a);
+}
 
 /* A version counts when its library is a whole file that this machine can load. */
 static void note_version(struct driver_scan *s, const char *path, const char *version)

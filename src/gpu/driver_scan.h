@@ -20,7 +20,7 @@ struct driver_dir {
 	const char *path; /* below the root */
 	dev_t dev;
 	ino_t ino;
-	struct strv names; /* those that may be the driver's, the newest version first */
+	struct strv names; /* those that may be the driver's, in no order */
 };
 
 /**
@@ -55,6 +55,21 @@ int driver_scan(struct driver_scan *s, struct err *e);
  * Return: descriptor (O_PATH but for regular files), -ENOENT when it is something else, -errno
  */
 int driver_open(const struct driver_scan *s, const char *path, mode_t type, const char **ret_host);
+
+/**
+ * driver_open_dir - a directory of the scan, for driver_open_lib()
+ * @ret_host: its path on the host
+ * Return: descriptor, -errno
+ */
+int driver_open_dir(const struct driver_scan *s, const struct driver_dir *dir,
+		    const char **ret_host);
+
+/**
+ * driver_open_lib - the file @name of a directory, as driver_open(), but of whatever type
+ * @fd, @host: of driver_open_dir().  Most are no links: their paths need not be asked for.
+ */
+int driver_open_lib(const struct driver_scan *s, const struct driver_dir *dir, int fd,
+		    const char *host, const char *name, const char **ret_host);
 
 /**
  * driver_host_path - where the descriptor leads on the host
