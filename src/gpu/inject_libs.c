@@ -14,6 +14,7 @@
 
 #include "inject.h"
 #include "ldcache.h"
+#include "names.h"
 
 #define LIB_ATTRS    (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
 #define GPU_DIR_SIZE (UINT64_C(1) << 20) /* mount points and links, all of them empty */
@@ -23,11 +24,16 @@
 
 /*
  * struct libs - what is known while libraries are added
+ * @names: in our directories, of 64 bits and of 32; @entries: the same for @cache
+ * @cache: the image's
  * @compat: version of the image's libcuda that takes the place of the host's, or NULL
- * @newer:  those left out because the image's glibc is too old
+ * @newer: those left out because the image's glibc is too old
  */
 struct libs {
 	struct injector *in;
+	struct names names[2];
+	struct ld_entry *entries;
+	size_t n_entries, cap_entries;
 	struct ld_cache cache;
 	const char *compat;
 	struct strv newer;
@@ -50,42 +56,33 @@ static const char *lib_dir(unsigned int bits)
 	return bits == 32 ? GPU_LIB32_DIR : GPU_LIB_DIR;
 }
 
-static void cache_put(struct libs *l, unsigned int bits, const char *name)
+/* Something has the name @name in our directory; false: it is taken. */
+static bool lib_name(struct libs *l, unsigned int bits, const char *name)
 {
 	struct ld_entry entry = {
 		.flags = ldcache_flags(bits == 32 ? EM_386 : l->in->sight->driver->machine),
 		.name = name,
-		.path = path_join(l->in->a, lib_dir(bits), name),
 	};
 
-	if (entry.flags)
-		ldcache_put(l->in->a, &l->cache, entry);
-}
-
-static bool has_file(const struct injector *in, const char *dst)
-{
-	for (size_t i = 0; i < in->ed.files.n; i++)
-		if (str_eq(in->ed.files.v[i].dst, dst))
-			return true;
-	return false;
+	if (!names_add(l->in->a, &l->names[bits == 32], name))
+		return false;
+	entry.path = path_join(l->in->a, lib_dir(bits), name);
+	VEC_PUSH(l->in->a, l->entries, l->n_entries, l->cap_entries, entry);
+	return true;
 }
 
 /* The name @name for @target in our directory, unless something has that name already. */
 static void lib_link(struct libs *l, unsigned int bits, const char *name, const char *target)
 {
-	struct injector *in = l->in;
-	const char *dst = path_join(in->a, lib_dir(bits), name);
-
-	if (!target || has_file(in, dst))
+	if (!target || !lib_name(l, bits, name))
 		return;
-	inject_file(in, (struct op){
-				.kind = OP_SYMLINK,
-				.dst = dst,
-				.data = target,
-				.data_len = strlen(target),
-				.why = in->why,
-			});
-	cache_put(l, bits, name);
+	inject_file(l->in, (struct op){
+				   .kind = OP_SYMLINK,
+				   .dst = l->entries[l->n_entries - 1].path,
+				   .data = target,
+				   .data_len = strlen(target),
+				   .why = l->in->why,
+			   });
 }
 
 /* The image's file in the place of the host's @name ("libcuda.so.550.163.01"), or NULL. */
@@ -134,18 +131,16 @@ static void lib_add(struct libs *l, const struct gpu_file *f)
 {
 	struct injector *in = l->in;
 	const char *compat = f->bits == 64 ? lib_compat(l, f->dst) : NULL;
-	const char *dst = path_join(in->a, lib_dir(f->bits), f->dst);
 
-	if (has_file(in, dst)) /* --cuda-compat always, of the same version */
+	if (!lib_name(l, f->bits, f->dst)) /* --cuda-compat always, of the same version */
 		return;
 	inject_file(in, (struct op){
 				.kind = OP_BIND,
 				.src = f->src,
-				.dst = dst,
+				.dst = l->entries[l->n_entries - 1].path,
 				.attrs = LIB_ATTRS,
 				.why = in->why,
 			});
-	cache_put(l, f->bits, f->dst);
 	for (size_t i = 0; i < f->links.n; i++)
 		lib_link(l, f->bits, f->links.v[i], compat ? compat : f->dst);
 }
@@ -230,8 +225,10 @@ static void cache_write(struct libs *l)
 {
 	struct injector *in = l->in;
 	size_t len = 0;
-	const char *data = ldcache_format(in->a, &l->cache, &len);
+	const char *data;
 
+	ldcache_put(in->a, &l->cache, l->entries, l->n_entries);
+	data = ldcache_format(in->a, &l->cache, &len);
 	inject_file(in, (struct op){
 				.kind = OP_FILE,
 				.dst = LD_CACHE,

@@ -110,23 +110,22 @@ static uint32_t number_take(const char **s)
 int ldcache_compare(const char *a, const char *b)
 {
 	for (;;) {
-		bool digit = is_digit(*a);
+		uint32_t m, n;
+		bool digit;
 
-		if (digit != is_digit(*b))
-			return digit ? 1 : -1;
-		if (digit) {
-			uint32_t m = number_take(&a), n = number_take(&b);
-
-			if (m != n)
-				return (int32_t)(m - n);
-		} else if (*a != *b) {
-			return *a - *b;
-		} else if (!*a) {
-			return 0;
-		} else {
+		while (*a == *b && *a && !is_digit(*a)) {
 			a++;
 			b++;
 		}
+		digit = is_digit(*a);
+		if (digit != is_digit(*b))
+			return digit ? 1 : -1;
+		if (!digit)
+			return *a - *b;
+		m = number_take(&a);
+		n = number_take(&b);
+		if (m != n)
+			return (int32_t)(m - n);
 	}
 }
 
@@ -388,18 +387,43 @@ const char *ldcache_find(const struct ld_cache *c, uint32_t flags, const char *n
 	return NULL;
 }
 
-void ldcache_put(struct arena *a, struct ld_cache *c, struct ld_entry entry)
+/* Of what is one library to ld.so the last; in its order.  Return: how many */
+static size_t entries_settle(struct arena *a, struct ld_entry *v, size_t n)
 {
-	size_t i = library_place(c, &entry), j = i, rest;
+	size_t last = 0;
 
-	while (j < c->n && library_order(&c->v[j], &entry) == 0)
-		j++;
-	rest = c->n - j;
-	if (i == j)
-		VEC_PUSH(a, c->v, c->n, c->cap, entry); /* for the room */
-	memmove(c->v + i + 1, c->v + j, rest * sizeof(*c->v));
-	c->v[i] = entry;
-	c->n = i + 1 + rest;
+	if (n)
+		entries_sort(a, v, n);
+	for (size_t i = 1; i < n; i++) {
+		if (library_order(&v[i], &v[last]) != 0)
+			last++;
+		v[last] = v[i];
+	}
+	return n ? last + 1 : 0;
+}
+
+void ldcache_put(struct arena *a, struct ld_cache *c, const struct ld_entry *entries, size_t n)
+{
+	struct ld_entry *out = ARENA_ARRAY(a, struct ld_entry, c->n + n);
+	struct ld_entry *in = ARENA_ARRAY(a, struct ld_entry, n);
+	size_t at = 0, k = 0;
+
+	memcpy(in, entries, n * sizeof(*in));
+	n = entries_settle(a, in, n);
+	for (size_t i = 0; i < n; i++) {
+		int r = -1;
+
+		while (at < c->n && (r = library_order(&c->v[at], &in[i])) < 0)
+			out[k++] = c->v[at++];
+		while (at < c->n && r == 0)
+			r = ++at < c->n ? library_order(&c->v[at], &in[i]) : -1;
+		out[k++] = in[i];
+	}
+	while (at < c->n)
+		out[k++] = c->v[at++];
+	c->v = out;
+	c->n = k;
+	c->cap = c->n;
 }
 
 /* How many bytes of @path come before @name, which it ends with; or all and its NUL. */

@@ -63,8 +63,11 @@ int ldcache_parse_some(struct arena *a, const void *file, size_t len, const char
 /** ldcache_find - the path that ld.so would take for @name if it had no variants, or NULL */
 const char *ldcache_find(const struct ld_cache *c, uint32_t flags, const char *name);
 
-/** ldcache_put - add an entry; those of the same flags and name (to ld.so) go, variants too */
-void ldcache_put(struct arena *a, struct ld_cache *c, struct ld_entry entry);
+/**
+ * ldcache_put - add @n entries, without variants; those of the same flags and name (to ld.so) go,
+ * variants too
+ */
+void ldcache_put(struct arena *a, struct ld_cache *c, const struct ld_entry *entries, size_t n);
 
 /** ldcache_format - a file of the new format only (pure) */
 const char *ldcache_format(struct arena *a, const struct ld_cache *c, size_t *ret_len);

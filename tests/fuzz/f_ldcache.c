@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (ldcache_parse(a, data, size, &c) < 0)
 		return 0;
-	ldcache_put(a, &c, entry);
+	ldcache_put(a, &c, &entry, 1);
 	out = ldcache_format(a, &c, &len);
 	if (ldcache_parse(a, out, len, &again) < 0 || again.n != c.n)
 		abort();

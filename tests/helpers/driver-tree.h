@@ -122,9 +122,10 @@ static TAP_UNUSED void tree_socket(struct tree *t, const char *path)
 static TAP_UNUSED void tree_cache(struct tree *t, unsigned int machine, const char *path)
 {
 	ldcache_put(t->a, &t->cache,
-		    (struct ld_entry){ .flags = ldcache_flags((uint16_t)machine),
-				       .name = path_base(path),
-				       .path = path });
+		    &(struct ld_entry){ .flags = ldcache_flags((uint16_t)machine),
+					.name = path_base(path),
+					.path = path },
+		    1);
 }
 
 static void tree_write_cache(struct tree *t)

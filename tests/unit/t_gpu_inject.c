@@ -302,12 +302,13 @@ static void test_cache(struct inject_case *c)
 	struct ld_cache old = { 0 };
 	const struct op *op;
 
-	ldcache_put(c->a, &old, (struct ld_entry){ 0x0303, "libz.so.1", "/lib/libz.so.1", 0 });
+	ldcache_put(c->a, &old, &(struct ld_entry){ 0x0303, "libz.so.1", "/lib/libz.so.1", 0 }, 1);
 	ldcache_put(c->a, &old,
-		    (struct ld_entry){ 0x0303, "libcuda.so.1", "/opt/libcuda.so.1", 0 });
+		    &(struct ld_entry){ 0x0303, "libcuda.so.1", "/opt/libcuda.so.1", 0 }, 1);
 	ldcache_put(c->a, &old,
-		    (struct ld_entry){ 0x0303, "libcuda.so.535.1", GPU_LIB_DIR "/libcuda.so.535.1",
-				       0 });
+		    &(struct ld_entry){ 0x0303, "libcuda.so.535.1", GPU_LIB_DIR "/libcuda.so.535.1",
+					0 },
+		    1);
 	c->t.ld_cache = ldcache_format(c->a, &old, &c->t.ld_cache_len);
 	build(c);
 	is_str(cached(c, EM_X86_64, "libz.so.1"), "/lib/libz.so.1", "the image's entries stay");

@@ -212,13 +212,13 @@ static void test_change(struct arena *a)
 
 	build(&f, lines, ELEMENTS(lines), SIZE_MAX, 2);
 	(void)ldcache_parse(a, f.b, f.n, &c);
-	ldcache_put(a, &c, (struct ld_entry){ X86_64, "libcuda.so.1", "/new/libcuda.so.1", 0 });
+	ldcache_put(a, &c, &(struct ld_entry){ X86_64, "libcuda.so.1", "/new/libcuda.so.1", 0 }, 1);
 	is_int(c.n, ELEMENTS(lines) - 1, "in place of what ld.so takes for the same name");
-	ldcache_put(a, &c, (struct ld_entry){ X86_64, "liby.so.1", "/new/liby.so.1", 0 });
+	ldcache_put(a, &c, &(struct ld_entry){ X86_64, "liby.so.1", "/new/liby.so.1", 0 }, 1);
 	is_int(c.n, ELEMENTS(lines) - 2, "in place of both");
-	ldcache_put(a, &c, (struct ld_entry){ X86_64, "libz.so.99", "/new/other-name", 0 });
-	ldcache_put(a, &c, (struct ld_entry){ X86_64, "a", "/new/first", 0 });
-	ldcache_put(a, &c, (struct ld_entry){ X86_64, "a", "/new/a", 0 });
+	ldcache_put(a, &c, &(struct ld_entry){ X86_64, "libz.so.99", "/new/other-name", 0 }, 1);
+	ldcache_put(a, &c, &(struct ld_entry){ X86_64, "a", "/new/first", 0 }, 1);
+	ldcache_put(a, &c, &(struct ld_entry){ X86_64, "a", "/new/a", 0 }, 1);
 	is_int(c.n, ELEMENTS(lines), "two more");
 	out = ldcache_format(a, &c, &len);
 	is_int(ldcache_parse(a, out, len, &again), 0, "written and read");
@@ -281,7 +281,7 @@ static void test_variants(struct arena *a)
 	ok(at && at % 4 == 0 && at < len, "the extensions are aligned");
 	is_int(ldcache_parse(a, out, len, &again), 0, "written and read");
 	check_variants(&again);
-	ldcache_put(a, &c, (struct ld_entry){ X86_64, "liby.so.1", "/new/liby.so.1", 0 });
+	ldcache_put(a, &c, &(struct ld_entry){ X86_64, "liby.so.1", "/new/liby.so.1", 0 }, 1);
 	is_int(c.n, VARIANTS_KEPT - 2, "in place of one and its variants");
 	is_str(c.v[0].path, "/new/liby.so.1", "where they were");
 	is_str(c.v[1].path, variants[3].path, "variants of another machine: kept");
@@ -368,7 +368,7 @@ static void test_from_nothing(struct arena *a)
 		const char *name = arena_printf(a, "lib%d.so.%d", i * 7919 % 1000, i % 10);
 
 		ldcache_put(a, &c,
-			    (struct ld_entry){ X86_64, name, arena_printf(a, "/%s", name), 0 });
+			    &(struct ld_entry){ X86_64, name, arena_printf(a, "/%s", name), 0 }, 1);
 	}
 	out = ldcache_format(a, &c, &len);
 	is_int(ldcache_parse(a, out, len, &again), 0, "a thousand entries");
@@ -393,7 +393,7 @@ static bool is_sane(const char *b, size_t n)
 	if (ldcache_parse(a, copy, n, &c) < 0)
 		return c.n == 0;
 	(void)ldcache_find(&c, X86_64, "liby.so.1");
-	ldcache_put(a, &c, (struct ld_entry){ X86_64, "liby.so.1", "/new", 0 });
+	ldcache_put(a, &c, &(struct ld_entry){ X86_64, "liby.so.1", "/new", 0 }, 1);
 	out = ldcache_format(a, &c, &len);
 	return ldcache_parse(a, out, len, &again) == 0 && again.n == c.n;
 }
@@ -583,10 +583,11 @@ static void test_linker(struct arena *a, struct ld_cache *c)
 	copy_file(any, lib);
 	for (int i = 0; i < 150; i++)
 		ldcache_put(a, c,
-			    (struct ld_entry){ flags, arena_printf(a, "libgpurun-test%d.so.1", i),
-					       lib, 0 });
-	ldcache_put(a, c, (struct ld_entry){ flags, "libgpurun-test.so.1", lib, 0 });
-	ldcache_put(a, c, (struct ld_entry){ flags, "libutil.so.1", lib, 0 });
+			    &(struct ld_entry){ flags, arena_printf(a, "libgpurun-test%d.so.1", i),
+						lib, 0 },
+			    1);
+	ldcache_put(a, c, &(struct ld_entry){ flags, "libgpurun-test.so.1", lib, 0 }, 1);
+	ldcache_put(a, c, &(struct ld_entry){ flags, "libutil.so.1", lib, 0 }, 1);
 	out = ldcache_format(a, c, &len);
 	write_file(file, out, len);
 	r = run_with_cache(file, "libgpurun-test.so.1", lib);
@@ -647,12 +648,12 @@ static void test_linker_variants(struct arena *a, const char *any)
 	} else {
 		is_int(run_with_cache(file, name, paths[0]), 0, "ld.so takes the variant");
 		is_int(ldcache_parse(a, f.b, f.n, &c), 0, "read");
-		ldcache_put(a, &c, (struct ld_entry){ X86_64, "libother.so.1", paths[3], 0 });
+		ldcache_put(a, &c, &(struct ld_entry){ X86_64, "libother.so.1", paths[3], 0 }, 1);
 		out = ldcache_format(a, &c, &len);
 		write_file(file, out, len);
 		is_int(run_with_cache(file, name, paths[0]), 0, "and still after the merge");
 		is_int(run_with_cache(file, "libother.so.1", paths[3]), 0, "the other is there");
-		ldcache_put(a, &c, (struct ld_entry){ X86_64, name, paths[3], 0 });
+		ldcache_put(a, &c, &(struct ld_entry){ X86_64, name, paths[3], 0 }, 1);
 		out = ldcache_format(a, &c, &len);
 		write_file(file, out, len);
 		is_int(run_with_cache(file, name, paths[3]), 0, "the driver's goes before it");
