@@ -6,6 +6,7 @@
  *	/dev/dri/by-path/pci-0000:3b:00.0-{card,render} -> ../{card1,renderD129}
  */
 #include <errno.h>
+#include <stdlib.h>
 
 #include <gpurun/str.h>
 
@@ -51,6 +52,12 @@ static void dri_node(struct looker *l, const struct gpu *g, const char *name)
 		  arena_printf(l->a, "/dev/dri/by-path/pci-%s-%s\t../%s", g->pci, row->link, name));
 }
 
+/* "card3" before "card10", whatever the file system's order is. */
+static int name_order(const void *a, const void *b)
+{
+	return strverscmp(*(const char *const *)a, *(const char *const *)b);
+}
+
 static void dri_gpu(struct looker *l, const struct gpu *g)
 {
 	const char *dir = arena_printf(l->a, "/sys/bus/pci/devices/%s/drm", g->pci);
@@ -58,6 +65,8 @@ static void dri_gpu(struct looker *l, const struct gpu *g)
 
 	if (gpu_list_dir(l->a, l->root, dir, &names) < 0)
 		return; /* nvidia-drm is not loaded */
+	if (names.n)
+		qsort(names.v, names.n, sizeof(*names.v), name_order);
 	for (size_t i = 0; i < names.n; i++)
 		dri_node(l, g, names.v[i]);
 }
