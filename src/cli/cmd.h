@@ -67,8 +67,8 @@ const struct cmd *cmd_choose(const char *const *argv, const char *const **ret_wo
 			     bool *ret_left_out);
 
 /**
- * spank_argv - the command line, when Slurm's plugin left it in the environment (spank.c); else
- * @argv.  Its variables are gone afterwards.
+ * spank_argv - the command line: a copy of @argv, or what Slurm's plugin left in the environment
+ * (spank.c).  Its variables are gone afterwards.
  */
 const char *const *spank_argv(struct arena *a, const char *const *argv);
 

@@ -31,6 +31,13 @@ static void add_words(struct arena *a, struct strv *v, const char *text)
 			strv_push(a, v, words.v[i]);
 }
 
+/* Copies: what the kernel gave is overwritten in a container's first process (run/init.c). */
+static void add_rest(struct arena *a, struct strv *v, const char *const *argv)
+{
+	for (size_t i = 1; argv[i]; i++)
+		strv_push(a, v, arena_strdup(a, argv[i]));
+}
+
 const char *const *spank_argv(struct arena *a, const char *const *argv)
 {
 	const char *image = take(a, "GPURUN_SPANK_IMAGE");
@@ -39,9 +46,13 @@ const char *const *spank_argv(struct arena *a, const char *const *argv)
 	const char *command = take(a, "GPURUN_SPANK_COMMAND");
 	struct strv v = { 0 };
 
-	if (!image || !command || !argv[0])
+	if (!argv[0])
 		return argv;
-	strv_push(a, &v, argv[0]);
+	strv_push(a, &v, arena_strdup(a, argv[0]));
+	if (!image || !command) {
+		add_rest(a, &v, argv);
+		return v.v;
+	}
 	strv_push(a, &v, "run");
 	if (gpus)
 		strv_push(a, &v, arena_printf(a, "--gpus=%s", gpus));
@@ -50,7 +61,6 @@ const char *const *spank_argv(struct arena *a, const char *const *argv)
 	strv_push(a, &v, "--");
 	strv_push(a, &v, image);
 	strv_push(a, &v, command);
-	for (size_t i = 1; argv[i]; i++)
-		strv_push(a, &v, argv[i]);
+	add_rest(a, &v, argv);
 	return v.v;
 }

@@ -123,19 +123,20 @@ struct child child_new(const struct plan *p, enum driver driver)
 
 int steps_perform(struct child *c, struct err *e)
 {
-	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+	while (c->next < sizeof(steps) / sizeof(steps[0])) {
+		const struct step *step = &steps[c->next++];
 		int r;
 
-		if (!(steps[i].drivers & (unsigned int)c->driver))
+		if (!(step->drivers & (unsigned int)c->driver))
 			continue;
-		r = steps[i].run(c, e);
+		r = step->run(c, e);
 		if (r >= 0)
 			continue;
 		if (!err_is_set(e))
 			err_sys(e, -r, "cannot go on");
 		/* a command that cannot be run is the user's business, not a failing step */
 		if (e->status != EXIT_CANNOT_RUN && e->status != EXIT_NOT_FOUND)
-			err_wrap(e, "step %s", steps[i].name);
+			err_wrap(e, "step %s", step->name);
 		return r;
 	}
 	return err_set(e, EINVAL,

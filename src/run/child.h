@@ -70,6 +70,7 @@ struct spot {
  * @share:  DRIVER_ENTER: the ranks of the step and its lock; @self, @made: what its hook is told
  * @inside: the container has been entered
  * @fd_end: all open descriptors are below it
+ * @next:   index of the step that comes next: the command's process takes them up where it began
  */
 struct child {
 	const struct plan *plan;
@@ -86,6 +87,7 @@ struct child {
 	struct sys_peer self;
 	bool made, inside;
 	int fd_end;
+	size_t next;
 };
 
 struct step {
@@ -210,7 +212,10 @@ int sync_receive(int sock, struct sync_record *ret, int *ret_fd, pid_t *ret_pid)
 enum { WAIT_STOPPED = 'S', WAIT_CONTINUED = 'C' };
 /* before that, downwards: the id maps are written */
 enum { WAIT_MAPPED = 'M' };
-/* block all signals and open the descriptor that init reads them from, before the payload is there */
+/*
+ * before the payload is there: block all signals, open the descriptor that init reads them from,
+ * and take our command line out of sight
+ */
 int init_prepare(struct child *c, struct err *e);
 _Noreturn void init_main(struct child *c, pid_t payload);
 

@@ -18,6 +18,7 @@
 
 #ifdef COVERAGE
 extern void __gcov_dump(void);
+extern void __gcov_reset(void);
 #endif
 
 /* With a terminal: a session of its own, the pty as 0, 1, 2 and controlling terminal. */
@@ -82,7 +83,10 @@ static int others_close(struct child *c, struct err *e)
 	return 0;
 }
 
-/* Only what is ours: born close-on-exec, which nothing can be that came through an exec. */
+/*
+ * Only what is ours: born close-on-exec, which nothing can be that came through an exec.  One
+ * poll(2) for all numbers would not do: it says of O_PATH descriptors that they are not open.
+ */
 static void ours_close(struct child *c)
 {
 	for (int fd = 0; fd < c->fd_end; fd++) {
@@ -216,6 +220,7 @@ int step_exec(struct child *c, struct err *e)
 		return err_sys(e, -r, "announce the command");
 #ifdef COVERAGE
 	__gcov_dump();
+	__gcov_reset(); /* of the reaper's memory, on which we may be */
 #endif
 	/* a command that takes our place has what our caller chose for it */
 	if (!p->exec)

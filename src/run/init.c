@@ -100,7 +100,8 @@ static void close_others(int a, int b)
 
 /*
  * /proc/1/cmdline is readable inside, and a copy of the launcher's: paths of the host, values of
- * -e.  The kernel lays the strings of argv out in one piece before those of the environment.
+ * -e.  The kernel lays the strings of argv out in one piece before those of the environment.  The
+ * plan has its own copies.
  */
 static void hide_command_line(void)
 {
@@ -121,7 +122,10 @@ int init_prepare(struct child *c, struct err *e)
 	(void)sigfillset(&all);
 	(void)sigprocmask(SIG_SETMASK, &all, NULL);
 	c->signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
-	return c->signals < 0 ? err_sys(e, errno, "signalfd") : 0;
+	if (c->signals < 0)
+		return err_sys(e, errno, "signalfd");
+	hide_command_line();
+	return 0;
 }
 
 _Noreturn void init_main(struct child *c, pid_t payload)
@@ -131,7 +135,6 @@ _Noreturn void init_main(struct child *c, pid_t payload)
 
 	close_others(c->wait, c->signals);
 	(void)prctl(PR_SET_NAME, "gpurun-init", 0, 0, 0);
-	hide_command_line();
 	/* SIGCHLD is blocked since before the payload was there: its end is not missed */
 	for (int timeout = -1;; timeout = reap(c->wait, payload)) {
 		if (poll(p, 2, timeout) <= 0)
@@ -143,9 +146,14 @@ _Noreturn void init_main(struct child *c, pid_t payload)
 	}
 }
 
+/*
+ * The command's process stays on our memory until it executes or ends, and we wait so long: no page
+ * tables are copied only to be dropped by the exec.  A launcher that ends kills us in that wait too;
+ * what it sends lies in the socket.
+ */
 int step_init(struct child *c, struct err *e)
 {
-	long pid;
+	pid_t pid;
 	int r;
 
 	if (!c->plan->process.init)
@@ -153,10 +161,12 @@ int step_init(struct child *c, struct err *e)
 	r = init_prepare(c, e);
 	if (r < 0)
 		return r;
-	pid = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+	pid = vfork();
+	if (pid < 0) /* a profile of the user's may have clone(2) only */
+		pid = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+	if (pid == 0)
+		child_main(c);
 	if (pid < 0)
 		return err_sys(e, errno, "start the command's process");
-	if (pid > 0)
-		init_main(c, (pid_t)pid);
-	return 0;
+	init_main(c, pid);
 }
