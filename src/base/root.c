@@ -72,15 +72,18 @@ static int root_may_make(int rootfd, int parent, const char *dir)
 
 /*
  * Make @name, one component, in the directory @parent.  @prefix is the whole path up to and
- * with it, for the case that somebody else has made it meanwhile.  A dangling link stays what
- * it is: -EEXIST.
+ * with it, for the case that it is there (".." is, or somebody else has made it meanwhile): then
+ * @ret_made is false.  A dangling link stays what it is: -EEXIST.
  */
-static int root_mkdir_one(int rootfd, int parent, const char *prefix, const char *name, mode_t mode)
+static int root_mkdir_one(int rootfd, int parent, const char *prefix, const char *name, mode_t mode,
+			  bool *ret_made)
 {
 	int fd;
 
+	*ret_made = false;
 	if (mkdirat(parent, name, mode) == 0) {
 		fd = openat(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		*ret_made = fd >= 0;
 		return fd < 0 ? -errno : fd;
 	}
 	if (errno != EEXIST)
@@ -89,11 +92,15 @@ static int root_mkdir_one(int rootfd, int parent, const char *prefix, const char
 	return fd == -ENOENT ? -EEXIST : fd;
 }
 
-/* Walk @path, which is cut at every slash for a moment and restored. */
+/*
+ * Walk @path, which is cut at every slash for a moment and restored.  Below a directory that was
+ * just made there is nothing to be found, and no link has led there.
+ */
 static int root_walk(int rootfd, char *path, mode_t mode)
 {
 	_cleanup_fd_ int cur = root_open(rootfd, "/", O_PATH | O_DIRECTORY, 0);
 	char *p = path + strspn(path, "/");
+	bool made = false;
 
 	while (cur >= 0 && *p) {
 		char *end = p + strcspn(p, "/");
@@ -102,16 +109,16 @@ static int root_walk(int rootfd, char *path, mode_t mode)
 		int fd;
 
 		*end = '\0';
-		fd = root_open(rootfd, path, O_PATH | O_DIRECTORY, 0);
+		fd = made ? -ENOENT : root_open(rootfd, path, O_PATH | O_DIRECTORY, 0);
 		if (fd == -ENOENT) {
 			const char first = *p;
 
 			*p = '\0';
-			fd = root_may_make(rootfd, cur, path);
+			fd = made ? 0 : root_may_make(rootfd, cur, path);
 			*p = first;
 			if (fd == 0)
 				fd = root_mkdir_one(rootfd, cur, path, p,
-						    *next ? ROOT_PARENT_MODE : mode);
+						    *next ? ROOT_PARENT_MODE : mode, &made);
 		}
 		*end = cut;
 		(void)fd_close(cur);

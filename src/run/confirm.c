@@ -31,10 +31,13 @@ int step_seccomp(struct child *c, struct err *e)
 	return r < 0 ? err_sys(e, -r, "profile %s", p->seccomp_name) : 0;
 }
 
-/* The number behind "\nKEY:\t" in the text; -ENOENT when the kernel does not tell. */
-static int status_field(const char *text, const char *key, unsigned int base, uint64_t *ret)
+/*
+ * The number behind "\nKEY:\t" in the rest of the text, which is read once: fields are asked for
+ * in the kernel's order.  -ENOENT when it does not tell.
+ */
+static int status_field(const char **text, const char *key, unsigned int base, uint64_t *ret)
 {
-	const char *p = strstr(text, key);
+	const char *p = strstr(*text, key);
 	uint64_t v = 0;
 
 	if (!p)
@@ -50,11 +53,12 @@ static int status_field(const char *text, const char *key, unsigned int base, ui
 			return -EINVAL;
 		v = v * base + digit;
 	}
+	*text = p;
 	*ret = v;
 	return 0;
 }
 
-static int expect(const char *text, const char *key, unsigned int base, uint64_t want,
+static int expect(const char **text, const char *key, unsigned int base, uint64_t want,
 		  struct err *e)
 {
 	uint64_t got = 0;
@@ -72,32 +76,33 @@ static int confirm_status(struct child *c, struct err *e)
 {
 	const struct plan_process *p = &c->plan->process;
 	const uint64_t set = p->caps.keep | p->caps.ambient;
-	char text[STATUS_MAX];
+	char status[STATUS_MAX];
+	const char *text = status;
 	uint64_t fds = 0;
-	ssize_t n = pread(c->status, text, sizeof(text) - 1, 0);
+	ssize_t n = pread(c->status, status, sizeof(status) - 1, 0);
 	int r;
 
 	if (n <= 0)
 		return err_sys(e, n < 0 ? errno : EIO, "/proc/self/status");
-	text[n] = '\0';
-	if (status_field(text, "\nFDSize:\t", 10, &fds) < 0 || fds > INT_MAX)
+	status[n] = '\0';
+	if (status_field(&text, "\nFDSize:\t", 10, &fds) < 0 || fds > INT_MAX)
 		return err_set(e, EIO, "/proc/self/status: no FDSize");
 	c->fd_end = (int)fds;
-	if (status_field(text, "\nSigIgn:\t", 16, &c->ignores) < 0)
+	if (status_field(&text, "\nSigIgn:\t", 16, &c->ignores) < 0)
 		return err_set(e, EIO, "/proc/self/status: no SigIgn");
-	r = expect(text, "\nCapInh:\t", 16, p->caps.ambient, e);
+	r = expect(&text, "\nCapInh:\t", 16, p->caps.ambient, e);
 	if (r == 0)
-		r = expect(text, "\nCapPrm:\t", 16, set, e);
+		r = expect(&text, "\nCapPrm:\t", 16, set, e);
 	if (r == 0)
-		r = expect(text, "\nCapEff:\t", 16, set, e);
+		r = expect(&text, "\nCapEff:\t", 16, set, e);
 	if (r == 0)
-		r = expect(text, "\nCapBnd:\t", 16, p->caps.bounding, e);
+		r = expect(&text, "\nCapBnd:\t", 16, p->caps.bounding, e);
 	if (r == 0)
-		r = expect(text, "\nCapAmb:\t", 16, p->caps.ambient, e);
+		r = expect(&text, "\nCapAmb:\t", 16, p->caps.ambient, e);
 	if (r == 0 && p->no_new_privs)
-		r = expect(text, "\nNoNewPrivs:\t", 10, 1, e);
+		r = expect(&text, "\nNoNewPrivs:\t", 10, 1, e);
 	if (r == 0 && p->seccomp)
-		r = expect(text, "\nSeccomp:\t", 10, 2, e);
+		r = expect(&text, "\nSeccomp:\t", 10, 2, e);
 	return r;
 }
 
