@@ -154,7 +154,31 @@ static int check_owner(const char *path, const struct stat *st, uid_t uid, bool 
 	return 0;
 }
 
-static int open_directory(struct arena *a, const char *path, struct err *e)
+static int refuse_network(const char *path, const char *net, struct err *e)
+{
+	err_set(e, EXDEV, "%s: the store would be on a network file system (%s)", path, net);
+	err_hint(e, HINT_ELSEWHERE);
+	return -EXDEV;
+}
+
+/* What is there of @path: the network file system that it is on, or NULL. */
+static const char *network_above(struct arena *a, const char *path)
+{
+	char *p = arena_strdup(a, path);
+
+	for (;;) {
+		_cleanup_fd_ int fd = open(p, O_PATH | O_CLOEXEC);
+		char *slash = strrchr(p, '/');
+
+		if (fd >= 0)
+			return network_name(fd);
+		if (!slash || slash == p)
+			return NULL;
+		*slash = '\0';
+	}
+}
+
+static int open_directory(struct arena *a, const char *path, bool named, struct err *e)
 {
 	const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 	struct stat st;
@@ -162,6 +186,11 @@ static int open_directory(struct arena *a, const char *path, struct err *e)
 	int r = 0;
 
 	if (fd < 0 && errno == ENOENT) {
+		/* do not even make the directory in a home that is on the network */
+		const char *net = named ? NULL : network_above(a, path);
+
+		if (net)
+			return refuse_network(path, net, e);
 		r = make_parents(a, path);
 		fd = r == 0 ? open(path, flags) : -1;
 	}
@@ -181,7 +210,7 @@ static int open_directory(struct arena *a, const char *path, struct err *e)
  */
 static int try_place(struct store *s, const char *path, bool named, struct err *e)
 {
-	_cleanup_fd_ int fd = open_directory(s->arena, path, e);
+	_cleanup_fd_ int fd = open_directory(s->arena, path, named, e);
 	const char *net;
 	struct stat st;
 	int v1, r;
@@ -194,34 +223,13 @@ static int try_place(struct store *s, const char *path, bool named, struct err *
 	if (r < 0)
 		return r;
 	net = named ? NULL : network_name(fd);
-	if (net) {
-		err_set(e, EXDEV, "%s: the store would be on a network file system (%s)", path,
-			net);
-		err_hint(e, HINT_ELSEWHERE);
-		return -EXDEV;
-	}
+	if (net)
+		return refuse_network(path, net, e);
 	v1 = open_layout(fd, path, e);
 	if (v1 < 0)
 		return v1;
 	s->own = (struct place){ .path = path, .fd = v1, .dev = st.st_dev };
 	return 0;
-}
-
-/* Do not even make the directory in a home that is on the network. */
-static bool on_network(struct arena *a, const char *path)
-{
-	char *p = arena_strdup(a, path);
-
-	for (;;) {
-		_cleanup_fd_ int fd = open(p, O_PATH | O_CLOEXEC);
-		char *slash = strrchr(p, '/');
-
-		if (fd >= 0)
-			return network_name(fd) != NULL;
-		if (!slash || slash == p)
-			return false;
-		*slash = '\0';
-	}
 }
 
 static const char *default_home(struct arena *a, const struct store_options *o)
@@ -245,8 +253,10 @@ int place_open(struct store *s, const struct store_options *o, struct err *e)
 		return try_place(s, path_join(s->arena, cwd, o->dir), true, e);
 	if (o->dir)
 		return err_set(e, EINVAL, "--store: \"%s\" is no directory", o->dir);
-	if (home && !on_network(s->arena, home) && try_place(s, home, false, &first) == 0)
+	if (home && try_place(s, home, false, &first) == 0)
 		return 0;
+	if (first.code == EXDEV) /* nothing is wrong with a home on the network */
+		first = (struct err){ .code = 0 };
 	if (try_place(s, arena_printf(s->arena, "/var/tmp/gpurun-%u", o->uid), false, e) == 0)
 		return 0;
 	if (err_is_set(&first))
