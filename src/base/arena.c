@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -69,7 +70,7 @@ static size_t arena_round(size_t n, size_t to)
 
 struct arena *arena_new(size_t limit)
 {
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t page = getauxval(AT_PAGESZ);
 	size_t size = limit ? limit : ARENA_LIMIT_DEFAULT;
 	struct arena *a;
 

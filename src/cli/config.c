@@ -21,13 +21,19 @@
 #define CONFIG_SYSTEM "/etc/gpurun/gpurun.conf"
 #define CONFIG_PREFIX "GPURUN_"
 
+/* As a variable's name has it. */
+static char upper(char c)
+{
+	return c == '-' ? '_' : c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+}
+
 /* Is @entry "GPURUN_READ_ONLY=value" for "read-only"?  Its value, or NULL. */
 static const char *variable_value(const char *entry, const struct opt *o)
 {
 	const char *p = entry + strlen(CONFIG_PREFIX);
 
 	for (const char *n = o->name; *n; n++, p++)
-		if (*p != (*n == '-' ? '_' : (char)toupper((unsigned char)*n)))
+		if (*p != upper(*n))
 			return NULL;
 	return *p == '=' ? p + 1 : NULL;
 }
