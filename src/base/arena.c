@@ -77,8 +77,12 @@ struct arena *arena_new(size_t limit)
 	if (size > SIZE_MAX / 2)
 		arena_die("the limit is absurd", size);
 	size = arena_round(size + sizeof(*a), page);
-	a = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-		 -1, 0);
+	/*
+	 * Linux 6.7 and later lay a mapping of this size at a multiple of 2 MiB; where transparent
+	 * huge pages are always used, the first byte would cost a huge page.  Never in a stack.
+	 */
+	a = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
 	if (a == MAP_FAILED)
 		arena_die("no address space", size);
 	a->size = size;
