@@ -92,6 +92,13 @@ static int root_mkdir_one(int rootfd, int parent, const char *prefix, const char
 	return fd == -ENOENT ? -EEXIST : fd;
 }
 
+static char *skip_slashes(char *p)
+{
+	while (*p == '/')
+		p++;
+	return p;
+}
+
 /*
  * Walk @path, which is cut at every slash for a moment and restored.  Below a directory that was
  * just made there is nothing to be found, and no link has led there.
@@ -99,12 +106,12 @@ static int root_mkdir_one(int rootfd, int parent, const char *prefix, const char
 static int root_walk(int rootfd, char *path, mode_t mode)
 {
 	_cleanup_fd_ int cur = root_open(rootfd, "/", O_PATH | O_DIRECTORY, 0);
-	char *p = path + strspn(path, "/");
+	char *p = skip_slashes(path);
 	bool made = false;
 
 	while (cur >= 0 && *p) {
-		char *end = p + strcspn(p, "/");
-		char *next = end + strspn(end, "/");
+		char *end = strchrnul(p, '/');
+		char *next = skip_slashes(end);
 		char cut = *end;
 		int fd;
 

@@ -31,13 +31,24 @@ int step_seccomp(struct child *c, struct err *e)
 	return r < 0 ? err_sys(e, -r, "profile %s", p->seccomp_name) : 0;
 }
 
+/* The next line that starts with @key, a newline in front; NULL when there is none. */
+static const char *status_find(const char *p, const char *key)
+{
+	size_t n = strlen(key);
+
+	/* not strstr(3): that part of libc's text would be paged in for this alone */
+	while (p && strncmp(p, key, n) != 0)
+		p = *p ? strchr(p + 1, '\n') : NULL;
+	return p;
+}
+
 /*
  * The number behind "\nKEY:\t" in the rest of the text, which is read once: fields are asked for
  * in the kernel's order.  -ENOENT when it does not tell.
  */
 static int status_field(const char **text, const char *key, unsigned int base, uint64_t *ret)
 {
-	const char *p = strstr(*text, key);
+	const char *p = status_find(*text, key);
 	uint64_t v = 0;
 
 	if (!p)

@@ -160,7 +160,7 @@ static int exec_in_path(const struct plan_process *p, const char *path)
 	if (strchr(name, '/'))
 		return try_exec(p, name);
 	while (*path) {
-		size_t n = strcspn(path, ":");
+		size_t n = (size_t)(strchrnul(path, ':') - path);
 		int r = try_in_dir(p, path, n, name);
 
 		if (r == -EACCES || r == -EISDIR || r == -ELIBBAD)
