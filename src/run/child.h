@@ -225,6 +225,8 @@ _Noreturn void run_exit(int status);
 /* signals.c: which signals are forwarded, and how they are set for the payload. */
 void signals_forwarded(const sigset_t *ignored, sigset_t *ret);
 void signals_ignored(sigset_t *ret);
+#define SIGNALS_ALL (~(3ULL << 31)) /* but for 32 and 33, which libc keeps for itself */
+void signals_mask(uint64_t set);
 void signals_reset(uint64_t ignores, const sigset_t *ignored);
 
 /* relay.c: the launcher's side of the container's terminal. */

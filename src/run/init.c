@@ -117,11 +117,10 @@ static void hide_command_line(void)
 
 int init_prepare(struct child *c, struct err *e)
 {
-	sigset_t all;
+	const uint64_t all = SIGNALS_ALL;
 
-	(void)sigfillset(&all);
-	(void)sigprocmask(SIG_SETMASK, &all, NULL);
-	c->signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
+	signals_mask(all);
+	c->signals = (int)syscall(SYS_signalfd4, -1, &all, sizeof(all), SFD_CLOEXEC | SFD_NONBLOCK);
 	if (c->signals < 0)
 		return err_sys(e, errno, "signalfd");
 	hide_command_line();

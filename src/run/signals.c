@@ -59,6 +59,12 @@ void signals_forwarded(const sigset_t *ignored, sigset_t *ret)
 			(void)sigdelset(ret, kept_ignored[i]);
 }
 
+/** signals_mask - block @set and nothing else; bit n - 1 is signal n, as the kernel has it */
+void signals_mask(uint64_t set)
+{
+	(void)syscall(SYS_rt_sigprocmask, SIG_SETMASK, &set, NULL, sizeof(set));
+}
+
 /**
  * signals_reset - default dispositions and an empty mask, last thing before exec
  * Only what is ignored survives an exec: @ignores says what that is, @ignored what is to stay so.
@@ -67,7 +73,6 @@ void signals_reset(uint64_t ignores, const sigset_t *ignored)
 {
 	/* all zero: SIG_DFL without flags, in the kernel's layout of every architecture */
 	static const uint64_t action[8];
-	sigset_t none;
 
 	/*
 	 * Not by sigaction(3), which refuses libc's own signals 32 and 33: glibc's posix_spawn
@@ -76,6 +81,5 @@ void signals_reset(uint64_t ignores, const sigset_t *ignored)
 	for (int sig = 1; sig < NSIG; sig++)
 		if ((ignores >> (sig - 1) & 1) && sigismember(ignored, sig) != 1)
 			(void)syscall(SYS_rt_sigaction, sig, action, NULL, (size_t)(NSIG - 1) / 8);
-	(void)sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	signals_mask(0);
 }
