@@ -273,6 +273,9 @@ static void test_ops(void)
 	add(p, (struct op){ .kind = OP_MASK, .dst = "/proc/none", .flags = OPF_OPTIONAL });
 	add(p, (struct op){ .kind = OP_READONLY, .dst = "/proc/sys" });
 	is_int(run(p, &e), 0, "masked and read-only paths (%s)", e.msg);
+	p = plan_new("test ! -s /proc/1/mounts && test -d /proc/1/fd");
+	add(p, (struct op){ .kind = OP_MASK, .dst = "/proc/mounts" });
+	is_int(run(p, &e), 0, "a link in a procfs: masked is what it leads to (%s)", e.msg);
 	p = plan_new("exit 0");
 	add(p, (struct op){ .kind = OP_MASK, .dst = "/proc/none", .why = "--security-opt mask" });
 	is_int(run(p, &e), 125, "a mask that must be there");
