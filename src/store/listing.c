@@ -20,6 +20,7 @@
 
 /* The numbers in front of a path: type, mode, size, CRC, time. */
 #define NUMBERS_MAX 96
+#define DIGITS_MAX  22 /* of 64 bits in octal */
 #define RECORD_MAX  (NUMBERS_MAX + 2 * PATH_MAX)
 _Static_assert(LISTING_BUFFER >= 2 * RECORD_MAX, "a record must fit into the buffer");
 
@@ -54,6 +55,38 @@ int listing_flush(struct listing_writer *w)
 	return r;
 }
 
+/* As printf(3) would, which costs as much as a system call. */
+static void listing_put_number(struct listing_writer *w, uint64_t v, unsigned int base, char end)
+{
+	char digits[DIGITS_MAX + 1];
+	char *p = digits + DIGITS_MAX;
+	size_t n;
+
+	*p = end;
+	do
+		*--p = "0123456789abcdef"[v % base];
+	while ((v /= base) > 0);
+	n = (size_t)(digits + sizeof(digits) - p);
+	memcpy(w->buf + w->len, p, n);
+	w->len += n;
+}
+
+/* "T MODE SIZE CRC SEC.NSEC " */
+static void listing_put_numbers(struct listing_writer *w, const struct listing_entry *e)
+{
+	int64_t sec = e->mtime.tv_sec;
+
+	w->buf[w->len++] = (char)e->type;
+	w->buf[w->len++] = ' ';
+	listing_put_number(w, e->mode, 8, ' ');
+	listing_put_number(w, e->size, 16, ' ');
+	listing_put_number(w, e->crc, 16, ' ');
+	if (sec < 0)
+		w->buf[w->len++] = '-';
+	listing_put_number(w, sec < 0 ? -(uint64_t)sec : (uint64_t)sec, 10, '.');
+	listing_put_number(w, (uint64_t)e->mtime.tv_nsec, 10, ' ');
+}
+
 static void listing_put(struct listing_writer *w, const char *s)
 {
 	size_t n = strlen(s) + 1;
@@ -64,7 +97,7 @@ static void listing_put(struct listing_writer *w, const char *s)
 
 int listing_add(struct listing_writer *w, const struct listing_entry *e)
 {
-	int r = 0, n;
+	int r = 0;
 
 	if (e->type == LISTING_HARD && !e->target)
 		return -EINVAL;
@@ -74,10 +107,7 @@ int listing_add(struct listing_writer *w, const struct listing_entry *e)
 		r = listing_flush(w);
 	if (r < 0)
 		return r;
-	n = snprintf(w->buf + w->len, NUMBERS_MAX, "%c %o %" PRIx64 " %" PRIx32 " %jd.%ld ",
-		     (char)e->type, e->mode, e->size, e->crc, (intmax_t)e->mtime.tv_sec,
-		     e->mtime.tv_nsec);
-	w->len += (size_t)n;
+	listing_put_numbers(w, e);
 	listing_put(w, e->path);
 	if (e->type == LISTING_HARD)
 		listing_put(w, e->target);

@@ -277,7 +277,8 @@ static int walk_component(char *rest, char name[NAME_MAX + 1])
 	return 0;
 }
 
-static int tree_walk(struct tree *t, const char *path, bool create, struct dir *ret)
+static __attribute__((noinline)) int tree_walk(struct tree *t, const char *path, bool create,
+					       struct dir *ret)
 {
 	struct walk w = { .at.fd = -1 };
 	char name[NAME_MAX + 1];
@@ -311,23 +312,31 @@ int tree_dir(struct tree *t, const char *path, bool create, struct dir *ret)
 	return tree_walk(t, path, create, ret);
 }
 
-int tree_parent(struct tree *t, const char *path, bool create, const struct dir **ret)
+/* Not inlined: whoever has the directory open already need not have room for a path. */
+static __attribute__((noinline)) int tree_parent_open(struct tree *t, const char *path, bool create)
 {
 	char dir[PATH_MAX];
-	struct dir found;
 	int r;
 
 	name_dir(path, dir);
-	if (!t->cached || !str_eq(dir, t->asked)) {
-		t->cached = false;
-		r = tree_dir(t, dir, create, &found);
-		if (r < 0)
-			return r;
-		(void)fd_close(t->parent.fd);
-		t->parent = found;
-		memcpy(t->asked, dir, strlen(dir) + 1);
-		t->cached = true;
-	}
-	*ret = &t->parent;
+	t->cached = false;
+	t->parent.fd = fd_close(t->parent.fd);
+	r = tree_dir(t, dir, create, &t->parent);
+	if (r < 0)
+		return r;
+	memcpy(t->asked, dir, strlen(dir) + 1);
+	t->cached = true;
 	return 0;
+}
+
+int tree_parent(struct tree *t, const char *path, bool create, const struct dir **ret)
+{
+	const char *base = name_base(path);
+	size_t n = base > path ? (size_t)(base - path) - 1 : 0;
+	int r = 0;
+
+	if (!t->cached || strncmp(t->asked, path, n) != 0 || t->asked[n] != '\0')
+		r = tree_parent_open(t, path, create);
+	*ret = &t->parent;
+	return r;
 }

@@ -43,6 +43,7 @@ struct job {
 	struct tar *tar;
 	struct unpack_skipped *skipped;
 	struct tar_entry entry;
+	struct name name;
 	const struct dir *dir; /* where the entry goes */
 	const char *base;      /* under which name */
 	char path[PATH_MAX];   /* its real path */
@@ -437,34 +438,34 @@ static int put_root(struct job *j, struct err *e)
 	return r < 0 ? r : describe_dir(j, root.fd);
 }
 
-static int put_plain(struct job *j, const struct name *name, struct err *e)
+static int put_plain(struct job *j, struct err *e)
 {
 	int r;
 
 	if (j->entry.type == TAR_DEVICE || j->entry.type == TAR_SOCKET)
 		return put_entry[j->entry.type](j, e);
-	r = tree_parent(j->tree, name->path, true, &j->dir);
+	r = tree_parent(j->tree, j->name.path, true, &j->dir);
 	if (r < 0)
 		return r;
-	j->base = name_base(name->path);
+	j->base = name_base(j->name.path);
 	r = tree_path(j->dir, j->base, j->path);
 	return r < 0 ? r : put_entry[j->entry.type](j, e);
 }
 
-static int apply_name(struct job *j, const struct name *name, struct err *e)
+static int apply_name(struct job *j, struct err *e)
 {
-	switch (name->kind) {
+	switch (j->name.kind) {
 	case NAME_ROOT:
 		return put_root(j, e);
 	case NAME_WHITEOUT:
-		return tree_whiteout(j->tree, name->path);
+		return tree_whiteout(j->tree, j->name.path);
 	case NAME_OPAQUE:
-		return tree_opaque(j->tree, name->path);
+		return tree_opaque(j->tree, j->name.path);
 	case NAME_IGNORED:
 		j->skipped->leftovers++;
 		return 0;
 	case NAME_PLAIN:
-		return put_plain(j, name, e);
+		return put_plain(j, e);
 	}
 	return -EINVAL;
 }
@@ -478,14 +479,13 @@ static unsigned int final_mode(const struct tar_entry *e)
 
 static int apply(struct job *j, struct err *e)
 {
-	struct name name;
 	const char *why;
-	int r = name_parse(j->entry.name, &name, &why);
+	int r = name_parse(j->entry.name, &j->name, &why);
 
 	j->mode = final_mode(&j->entry);
 	if (r < 0)
 		return err_set(e, -r, SHOWN ": %s", j->entry.name, why);
-	r = apply_name(j, &name, e);
+	r = apply_name(j, e);
 	if (r < 0 && !err_is_set(e))
 		return err_sys(e, -r, SHOWN, j->entry.name);
 	return r;
