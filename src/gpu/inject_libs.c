@@ -19,6 +19,9 @@
 #define LIB_ATTRS    (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
 #define GPU_DIR_SIZE (UINT64_C(1) << 20) /* mount points and links, all of them empty */
 
+/* More than most have: a file, its soname, a name for linkers.  What is not used costs nothing. */
+#define OPS_PER_FILE 3
+
 #define LD_CACHE "/etc/ld.so.cache"
 #define LD_CONF  "/etc/ld.so.conf.d/00-gpurun.conf"
 
@@ -286,6 +289,8 @@ void inject_libs(struct injector *in)
 
 	if (!libs_have_a_place(in))
 		return;
+	in->ed.files.cap = OPS_PER_FILE * driver->n_files;
+	in->ed.files.v = ARENA_ARRAY(in->a, struct op, in->ed.files.cap);
 	inject_file(in, (struct op){
 				.kind = OP_TMPFS,
 				.dst = GPU_DIR,

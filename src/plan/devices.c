@@ -51,6 +51,12 @@ bool plan_op_is_of_user(const struct op *op)
 
 static void devices_edits(struct builder *b, const struct edits *ed)
 {
+	struct op_list *files = &b->phases[PHASE_FILES];
+
+	if (ed->files.n) { /* room for a driver's libraries at once: growing leaves copies behind */
+		files->cap = files->n + ed->files.n;
+		files->v = arena_grow(b->a, files->v, files->n, files->cap, sizeof(*files->v));
+	}
 	for (size_t i = 0; i < ed->files.n; i++)
 		plan_op(b, PHASE_FILES, ed->files.v[i]);
 	for (size_t i = 0; i < ed->ops.n; i++)
