@@ -287,6 +287,7 @@ static void test_too_many(struct arena *a)
 	struct err e = { 0 };
 
 	gpu_host_new(&h, a);
+	gpu_host_put(&h, "/proc/driver/nvidia/version", "");
 	for (unsigned int i = 0; i <= GPU_MAX; i++)
 		gpu_host_put(
 			&h, arena_printf(a, "/proc/driver/nvidia/gpus/%04x:00:00.0/information", i),
