@@ -8,7 +8,7 @@
  * The digest of the tar has no thread of its own: whoever would have to wait for the other
  * hashes what there is to hash, block by block.  So both are busy whichever work is the larger,
  * there are half as many wake-ups as with a third thread, and a block that was just written is
- * hashed from the cache.  (What is not compressed the maker has hashed before: see stream.c.)
+ * hashed from the cache.
  *
  * A block is free again when it was used and hashed.  One that waits is woken when a few blocks
  * are ready for it, not at the first: a switch costs as much as a tenth of a block's work.

@@ -64,16 +64,9 @@ static ssize_t stream_fill(void *arg, const void **ret_block, struct err *e)
 	return n;
 }
 
-static void stream_digest(struct image_stream *st, const void *block, size_t n)
-{
-	if (st->diff_hash)
-		sha256_update(st->diff_hash, block, n);
-}
-
 /*
  * The next block of the tar, in *@buf.  What is not compressed lies in the blob's buffer, and
- * the two change places; libarchive may have put a piece of it together elsewhere.  It is hashed
- * at once: whoever has just read it has it in the cache, and nothing but reading to do.
+ * the two change places; libarchive may have put a piece of it together elsewhere.
  */
 static ssize_t stream_make(void *arg, uint8_t **buf, const void **ret_block, struct err *e)
 {
@@ -85,8 +78,6 @@ static ssize_t stream_make(void *arg, uint8_t **buf, const void **ret_block, str
 	st->decoder.out = out;
 	n = decoder_read(&st->decoder, ret_block, e);
 	p = *ret_block;
-	if (n > 0 && !st->decoder.codec)
-		stream_digest(st, p, (size_t)n);
 	if (n <= 0 || p == out)
 		return n;
 	if (p >= in && p < in + BLOB_BLOCK) {
@@ -102,8 +93,8 @@ static void stream_hash(void *arg, const void *block, size_t n)
 {
 	struct image_stream *st = arg;
 
-	if (st->decoder.codec)
-		stream_digest(st, block, n);
+	if (st->diff_hash)
+		sha256_update(st->diff_hash, block, n);
 }
 
 int stream_open(const struct image_source *s, const char *name, struct image_stream **ret,
