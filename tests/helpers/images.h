@@ -57,6 +57,23 @@ static UNUSED void bytes_add(struct bytes *b, const void *p, size_t n)
 	b->p[b->n] = 0;
 }
 
+static UNUSED struct bytes bytes_join(struct bytes a, struct bytes b)
+{
+	struct bytes r = { 0 };
+
+	bytes_add(&r, a.p, a.n);
+	bytes_add(&r, b.p, b.n);
+	return r;
+}
+
+static UNUSED struct bytes bytes_cut(struct bytes b, size_t from, size_t to)
+{
+	struct bytes r = { 0 };
+
+	bytes_add(&r, b.p + from, to - from);
+	return r;
+}
+
 /* @n bytes of zero */
 static UNUSED struct bytes bytes_zero(size_t n)
 {

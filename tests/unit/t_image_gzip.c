@@ -116,23 +116,6 @@ static void bad(struct bytes b, const char *text, const char *what)
 	ok(v.r == -EINVAL && strstr(v.msg, text) && !differ, "%s: %s", what, v.msg);
 }
 
-static struct bytes join(struct bytes a, struct bytes b)
-{
-	struct bytes r = { 0 };
-
-	bytes_add(&r, a.p, a.n);
-	bytes_add(&r, b.p, b.n);
-	return r;
-}
-
-static struct bytes cut(struct bytes b, size_t from, size_t to)
-{
-	struct bytes r = { 0 };
-
-	bytes_add(&r, b.p + from, to - from);
-	return r;
-}
-
 static uint32_t random_next(uint32_t *x)
 {
 	*x = *x * 1103515245 + 12345;
@@ -154,7 +137,7 @@ static struct bytes sample(size_t n, uint32_t mask)
 			size_t len = random_next(&x) % 200;
 
 			len = len < back ? len : back;
-			bytes_add(&b, cut(b, b.n - back, b.n - back + len).p, len);
+			bytes_add(&b, bytes_cut(b, b.n - back, b.n - back + len).p, len);
 		} else {
 			bytes_add(&b, &c, 1);
 		}
@@ -174,8 +157,8 @@ static void test_good(void)
 	good(filter("gzip -c", noise), noise.n, "stored blocks");
 	good(filter("gzip -c", (struct bytes){ 0 }), 0, "nothing");
 	good(gz, small.n, "fixed codes");
-	good(join(gz, filter("gzip -c", text)), small.n + text.n, "two streams");
-	good(join(gz, join(bytes_zero(999), gz)), 2 * small.n, "padding between");
+	good(bytes_join(gz, filter("gzip -c", text)), small.n + text.n, "two streams");
+	good(bytes_join(gz, bytes_join(bytes_zero(999), gz)), 2 * small.n, "padding between");
 	for (int i = 0; i < 300; i++)
 		bytes_add(&many, gz.p, gz.n);
 	good(many, 300 * small.n, "300 streams");
@@ -199,7 +182,7 @@ static uint32_t crc32_of(struct bytes b)
 /* "hello" behind a header with these flags and fields; with the CRC of it when it is flagged. */
 static struct bytes headed(uint8_t flags, const char *fields, size_t n, uint32_t crc_xor)
 {
-	struct bytes gz = filter("gzip -nc", bytes_of("hello")), h = cut(gz, 0, HEAD);
+	struct bytes gz = filter("gzip -nc", bytes_of("hello")), h = bytes_cut(gz, 0, HEAD);
 	uint8_t crc[2];
 
 	h.p[3] = flags;
@@ -208,7 +191,7 @@ static struct bytes headed(uint8_t flags, const char *fields, size_t n, uint32_t
 	crc[1] = (uint8_t)(crc32_of(h) >> 8);
 	if (flags & FLAG_HCRC)
 		bytes_add(&h, crc, sizeof(crc));
-	return join(h, cut(gz, HEAD, gz.n));
+	return bytes_join(h, bytes_cut(gz, HEAD, gz.n));
 }
 
 static void test_headers(void)
@@ -229,9 +212,10 @@ static void test_headers(void)
 	bad(headed(32, "", 0, 0), "bad gzip data", "a flag without meaning");
 	h.p[2] = 7;
 	bad(h, "bad gzip data", "another method");
-	bad(cut(headed(31, all, sizeof(all), 0), 0, 20), "cut off", "half a header");
-	bad(join(headed(0, "", 0, 0), bytes_of("\x1f")), "cut off", "one byte behind");
-	bad(join(headed(0, "", 0, 0), bytes_of("garbage")), "bad gzip data", "garbage behind");
+	bad(bytes_cut(headed(31, all, sizeof(all), 0), 0, 20), "cut off", "half a header");
+	bad(bytes_join(headed(0, "", 0, 0), bytes_of("\x1f")), "cut off", "one byte behind");
+	bad(bytes_join(headed(0, "", 0, 0), bytes_of("garbage")), "bad gzip data",
+	    "garbage behind");
 }
 
 /* ---- damage ---------------------------------------------------------------------------- */
@@ -242,13 +226,13 @@ static void test_cuts(void)
 	int differ = 0, wrong = 0;
 
 	for (size_t n = 1; n < gz.n; n++) {
-		struct verdict v = both(cut(gz, 0, n), text_of("%zu bytes", n), &differ);
+		struct verdict v = both(bytes_cut(gz, 0, n), text_of("%zu bytes", n), &differ);
 
 		wrong += v.r != -EINVAL || !strstr(v.msg, "cut off");
 	}
 	ok(!differ && !wrong, "every cut of %zu bytes is one", gz.n);
 	for (size_t i = gz.n - 8; i < gz.n; i++) {
-		b = cut(gz, 0, gz.n);
+		b = bytes_cut(gz, 0, gz.n);
 		b.p[i] ^= 1;
 		bad(b, "bad gzip data", text_of("byte %zu of the trailer", i - (gz.n - 8)));
 	}
@@ -263,7 +247,7 @@ static void test_flips(const char *command, size_t size, uint32_t mask)
 
 	for (int i = 0; i < FLIPS; i++) {
 		size_t bit = random_next(&x) % (8 * (gz.n - HEAD - LAST)) + 8 * (size_t)HEAD;
-		struct bytes b = cut(gz, 0, gz.n);
+		struct bytes b = bytes_cut(gz, 0, gz.n);
 
 		b.p[bit / 8] ^= (uint8_t)(1U << bit % 8);
 		v = both(b, text_of("bit %zu", bit), &differ);
@@ -271,7 +255,7 @@ static void test_flips(const char *command, size_t size, uint32_t mask)
 	}
 	/* where the bits of the last byte end nobody looks at the rest of it */
 	for (size_t bit = 8 * (gz.n - LAST); bit < 8 * gz.n; bit++) {
-		struct bytes b = cut(gz, 0, gz.n);
+		struct bytes b = bytes_cut(gz, 0, gz.n);
 
 		b.p[bit / 8] ^= (uint8_t)(1U << bit % 8);
 		v = decode(&codec_isal, b, WHOLE);

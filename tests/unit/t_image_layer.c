@@ -32,23 +32,6 @@ static struct bytes big_layer(size_t n)
 	return t;
 }
 
-static struct bytes join(struct bytes a, struct bytes b)
-{
-	struct bytes r = { 0 };
-
-	bytes_add(&r, a.p, a.n);
-	bytes_add(&r, b.p, b.n);
-	return r;
-}
-
-static struct bytes cut(struct bytes b, size_t from, size_t to)
-{
-	struct bytes r = { 0 };
-
-	bytes_add(&r, b.p + from, to - from);
-	return r;
-}
-
 static void reads_as(struct bytes file, struct bytes tar, const char *what, const char *format)
 {
 	struct opened o;
@@ -81,25 +64,26 @@ static void fails(struct bytes file, const char *text, const char *what, const c
 
 static void test_format(const char *name, const char *command, size_t magic)
 {
-	struct bytes tar = big_layer(700000), half = cut(tar, 0, tar.n / 2), zeros = { 0 };
-	struct bytes rest = cut(tar, tar.n / 2, tar.n), whole = filter(command, tar), bent;
-	struct bytes two = join(filter(command, half), filter(command, rest));
+	struct bytes tar = big_layer(700000), half = bytes_cut(tar, 0, tar.n / 2), zeros = { 0 };
+	struct bytes rest = bytes_cut(tar, tar.n / 2, tar.n), whole = filter(command, tar), bent;
+	struct bytes two = bytes_join(filter(command, half), filter(command, rest));
 	static const uint8_t nul[1000];
 	size_t cuts[] = { whole.n - 1, whole.n - 3, whole.n / 2, 2000, 20 };
 
 	bytes_add(&zeros, nul, sizeof(nul));
 	reads_as(whole, tar, "one stream", name);
 	reads_as(two, tar, "two streams in a row", name);
-	reads_as(join(whole, filter(command, (struct bytes){ 0 })), tar, "an empty second stream",
-		 name);
-	reads_as(join(whole, zeros), tar, "padding behind", name);
-	reads_as(join(filter(command, half), join(zeros, filter(command, rest))), tar,
+	reads_as(bytes_join(whole, filter(command, (struct bytes){ 0 })), tar,
+		 "an empty second stream", name);
+	reads_as(bytes_join(whole, zeros), tar, "padding behind", name);
+	reads_as(bytes_join(filter(command, half), bytes_join(zeros, filter(command, rest))), tar,
 		 "padding between", name);
-	fails(join(whole, bytes_of("garbage behind it")), "", "garbage behind", name);
-	fails(join(whole, cut(whole, 0, magic)), "", "the beginning of a second stream", name);
+	fails(bytes_join(whole, bytes_of("garbage behind it")), "", "garbage behind", name);
+	fails(bytes_join(whole, bytes_cut(whole, 0, magic)), "", "the beginning of a second stream",
+	      name);
 	for (size_t i = 0; i < sizeof(cuts) / sizeof(cuts[0]); i++)
-		fails(cut(whole, 0, cuts[i]), "", text_of("cut off at %zu", cuts[i]), name);
-	bent = cut(whole, 0, whole.n);
+		fails(bytes_cut(whole, 0, cuts[i]), "", text_of("cut off at %zu", cuts[i]), name);
+	bent = bytes_cut(whole, 0, whole.n);
 	bent.p[bent.n / 2] ^= 0x20;
 	fails(bent, "", "a bit that fell over", name);
 	fails(filter(command, bytes_of("this is no tar, however it is compressed")), "tar",
@@ -111,13 +95,13 @@ static void test_gzip_trailer(void)
 {
 	struct bytes tar = tar_layer("a", "b"), whole = filter("gzip -c", tar), b;
 
-	b = cut(whole, 0, whole.n);
+	b = bytes_cut(whole, 0, whole.n);
 	b.p[b.n - 8] ^= 1;
 	fails(b, "bad gzip data", "a wrong CRC", "gzip");
-	b = cut(whole, 0, whole.n);
+	b = bytes_cut(whole, 0, whole.n);
 	b.p[b.n - 4] ^= 1;
 	fails(b, "bad gzip data", "a wrong length", "gzip");
-	fails(cut(whole, 0, whole.n - 8), "cut off", "no trailer", "gzip");
+	fails(bytes_cut(whole, 0, whole.n - 8), "cut off", "no trailer", "gzip");
 }
 
 static void test_zstd(void)
@@ -129,11 +113,12 @@ static void test_zstd(void)
 	struct bytes window = { 0 }, bent;
 
 	bytes_add(&frame, skippable, sizeof(skippable));
-	reads_as(join(frame, whole), tar, "a skippable frame in front", "zstd");
-	reads_as(join(whole, frame), tar, "a skippable frame behind", "zstd");
-	fails(join(whole, cut(frame, 0, 9)), "cut off", "half a skippable frame behind", "zstd");
+	reads_as(bytes_join(frame, whole), tar, "a skippable frame in front", "zstd");
+	reads_as(bytes_join(whole, frame), tar, "a skippable frame behind", "zstd");
+	fails(bytes_join(whole, bytes_cut(frame, 0, 9)), "cut off", "half a skippable frame behind",
+	      "zstd");
 	bytes_add(&window, wide, sizeof(wide));
-	fails(join(whole, window), "bad zstd data", "a window of 1 GiB", "zstd");
+	fails(bytes_join(whole, window), "bad zstd data", "a window of 1 GiB", "zstd");
 	bent = filter("zstd -q --check -c", tar);
 	bent.p[bent.n - 1] ^= 1;
 	fails(bent, "bad zstd data", "a wrong checksum", "zstd");
