@@ -78,7 +78,8 @@ int op_bind_dev(struct child *c, const struct op *op, struct err *e)
 	if (fstatat(s.dir, s.name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return op_error(op, errno, e);
 	r = node_check(op, &st, e);
-	if (r < 0 || st.st_dev == c->nodes)
+	/* planned ones come from one directory; a user's may be on another mount of the same */
+	if (r < 0 || (op->rdev && st.st_dev == c->nodes))
 		return r;
 	spot_path(&s, path);
 	if (statvfs(path, &vfs) < 0)

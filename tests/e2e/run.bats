@@ -475,6 +475,16 @@ in_bb() {
 	fails 125 --device /etc/passwd "$BUSYBOX" true
 }
 
+@test "--device refuses a node on a nodev mount, also of the file system that /dev is" {
+	unshare --user --map-root-user --mount true || cannot "no user namespaces"
+	mkdir "$T/dev"
+	try_command unshare --user --map-root-user --mount bash -c \
+		'mount --rbind /dev "$0" && mount -o remount,bind,nodev "$0" && exec "$@"' \
+		"$T/dev" "$GPURUN" --device "$T/dev/zero:/dev/other" "$BUSYBOX" true
+	is "$status" 125
+	says 'mounted nodev'
+}
+
 @test "own PID and IPC namespaces; the process sees only itself" {
 	in_bb sh -c 'ls /proc | grep -c "^[0-9]"'
 	[ "$output" -le 4 ]
