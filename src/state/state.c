@@ -132,7 +132,7 @@ int state_open(struct arena *a, const char *xdg_runtime_dir, uid_t uid, struct s
 int state_dir(struct arena *a, const char *xdg_runtime_dir, uid_t uid, const char **ret,
 	      struct err *e)
 {
-	struct state_home home;
+	struct state_home home = { .fd = -1 };
 	int r = state_open(a, xdg_runtime_dir, uid, &home, e);
 
 	if (r < 0)
