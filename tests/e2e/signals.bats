@@ -5,6 +5,7 @@ load common
 
 # start COMMAND... - in the background; $PID is the launcher, its output is in $T/out
 start() {
+	: > "$T/out" # now: the job's redirection comes when it comes, and ready looks for a word
 	env --default-signal "$GPURUN" "${OPTIONS[@]}" "$BUSYBOX" "$@" > "$T/out" 2> "$T/err" < /dev/null &
 	PID=$!
 }
