@@ -145,7 +145,9 @@ void *arena_extend(struct arena *a, void *p, size_t n, size_t size)
 {
 	size_t have = arena_round((n ? n : 1) + ARENA_GAP, ARENA_ALIGN);
 
-	if (!p || (char *)p + have != (char *)a + a->used)
+	if (!p)
+		return arena_alloc(a, size);
+	if ((char *)p + have != (char *)a + a->used)
 		return arena_grow(a, p, n, size, 1);
 	arena_unpoison(p, have);
 	a->used -= have; /* and what is taken now lies in the same place */

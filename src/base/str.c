@@ -151,9 +151,9 @@ char *path_join(struct arena *a, const char *dir, const char *name)
 	if (name[0] == '/')
 		return path_clean(a, name);
 	path = arena_alloc(a, n + 1 + len + 1);
-	memcpy(path, dir, n);
+	memcpy(path, dir, n + 1);
 	path[n] = '/';
-	memcpy(path + n + 1, name, len);
+	memcpy(path + n + 1, name, len + 1);
 	return path_clean(a, path);
 }
 

@@ -9,6 +9,7 @@
 #include <gpurun/fd.h>
 #include <gpurun/str.h>
 
+#include "decode.h"
 #include "source.h"
 
 /* A file of the layout: below its directory, no link at the end, regular; the descriptor. */
@@ -57,8 +58,8 @@ int blob_open(const struct image_source *s, const char *name, struct arena *a, s
 	*b = (struct blob){ .s = s,
 			    .name = name,
 			    .own_fd = -1,
-			    .buf = arena_alloc(a, BLOB_BLOCK),
-			    .block = BLOB_BLOCK };
+			    .buf = arena_alloc(a, DECODE_BLOCK),
+			    .block = DECODE_BLOCK };
 	if (!name) {
 		b->size = s->size;
 		return 0;

@@ -25,8 +25,7 @@
 #define ARCHIVE_MEMBERS_MAX 100000        /* names in an archive of images */
 #define ARCHIVE_LINKS_MAX   8             /* links followed from one member to another */
 #define SPOOL_MAX           (64ULL << 30) /* a compressed archive, written out uncompressed */
-#define BLOB_BLOCK          (256U << 10)  /* bytes read at a time */
-#define INDEX_BLOCK         (16U << 10)   /* the same while only headers are read */
+#define INDEX_BLOCK         (16U << 10)   /* bytes read at a time while only headers are wanted */
 
 /* One member of an archive of images. */
 struct member {
@@ -99,7 +98,7 @@ struct blob {
 	struct tar_input *tar_input;
 	int64_t file_pos;  /* of the next byte to read from the file */
 	int64_t pos, size; /* in the blob */
-	uint8_t *buf;      /* BLOB_BLOCK bytes */
+	uint8_t *buf;      /* DECODE_BLOCK bytes: what is not compressed is handed on in it */
 	size_t block;
 };
 

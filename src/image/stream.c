@@ -18,8 +18,6 @@
 #define STREAM_AHEAD_MIN (1 << 20) /* bytes of a blob that are worth a thread */
 #define STREAM_ARENA     ((AHEAD_BLOCKS + 4) * (size_t)DECODE_BLOCK)
 
-_Static_assert(BLOB_BLOCK == DECODE_BLOCK, "what is not compressed is handed on in its buffer");
-
 struct image_stream {
 	const struct image_source *s;
 	struct arena *a; /* its own: this struct and all of its buffers, gone with it */
@@ -80,7 +78,7 @@ static ssize_t stream_make(void *arg, uint8_t **buf, const void **ret_block, str
 	p = *ret_block;
 	if (n <= 0 || p == out)
 		return n;
-	if (p >= in && p < in + BLOB_BLOCK) {
+	if (p >= in && p < in + DECODE_BLOCK) {
 		*buf = in;
 		st->blob.buf = out;
 	} else {
@@ -273,7 +271,7 @@ int source_read_document(struct image_source *s, const char *name, const char *d
 {
 	__attribute__((cleanup(stream_closep))) struct image_stream *st = NULL;
 	char hex[IMAGE_ID_HEX + 1];
-	const void *block;
+	const void *block = NULL;
 	size_t len = 0;
 	ssize_t n;
 	char *text;

@@ -101,8 +101,10 @@ int step_landlock(struct child *c, struct err *e)
 	ruleset = sys_landlock_create_ruleset(&handled, sizeof(handled));
 	if (ruleset < 0)
 		return err_sys(e, -ruleset, "ruleset");
-	if (root < 0) /* the container runs already */
-		root = opened = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0) { /* the container runs already */
+		opened = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		root = opened;
+	}
 	if (root < 0)
 		return err_sys(e, errno, "/");
 	r = rule_add(ruleset, ACCESS_REFER | ACCESS_EXECUTE, root, "/", e);
