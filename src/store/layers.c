@@ -14,9 +14,12 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <gpurun/fd.h>
 #include <gpurun/str.h>
@@ -25,6 +28,8 @@
 
 #define PROGRESS_PERIOD_MS 100
 #define LANE_STACK         (256U << 10)
+/* Addresses that a layer on its way may take: its arenas, the heaps of two threads, a window. */
+#define LANE_SPACE ((uint64_t)512 << 20)
 
 /* struct feed - a layer's bytes on their way to the tar reader, counted as they pass */
 struct feed {
@@ -317,14 +322,34 @@ static void add_skipped(struct unpack_skipped *sum, const struct unpack_skipped 
 	sum->leftovers += s->leftovers;
 }
 
+unsigned int layers_that_fit(unsigned int cpus, uint64_t space)
+{
+	uint64_t n = space / LANE_SPACE;
+
+	n = n < (cpus + 1) / 2 ? n : (cpus + 1) / 2;
+	n = n < LAYERS_AT_ONCE_MAX ? n : LAYERS_AT_ONCE_MAX;
+	return n > 0 ? (unsigned int)n : 1;
+}
+
+static uint64_t limit_of(int resource)
+{
+	struct rlimit limit;
+
+	/* glibc and musl do not agree on the type of a resource */
+	if (syscall(SYS_prlimit64, 0, resource, NULL, &limit) < 0)
+		return UINT64_MAX;
+	return limit.rlim_cur;
+}
+
 unsigned int layers_at_once(void)
 {
+	uint64_t all = limit_of(RLIMIT_AS), data = limit_of(RLIMIT_DATA);
+	unsigned int cpus = 2 * LAYERS_AT_ONCE_MAX; /* more than fit into a set */
 	cpu_set_t set;
-	unsigned int n = LAYERS_AT_ONCE_MAX; /* more CPUs than fit into a set */
 
 	if (sched_getaffinity(0, sizeof(set), &set) == 0)
-		n = ((unsigned int)CPU_COUNT(&set) + 1) / 2;
-	return n < LAYERS_AT_ONCE_MAX ? n : LAYERS_AT_ONCE_MAX;
+		cpus = (unsigned int)CPU_COUNT(&set);
+	return layers_that_fit(cpus, all < data ? all : data);
 }
 
 int layers_apart(struct layers *ls, const uint8_t wanted[IMAGE_LAYERS_MAX], struct err *e)

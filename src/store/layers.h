@@ -39,8 +39,12 @@ struct layers {
 	struct unpack_skipped skipped;
 };
 
-/** layers_at_once - half of the CPUs that we may use: each layer keeps about two busy */
+/**
+ * layers_at_once - half of the CPUs that we may use: each layer keeps about two busy; fewer where
+ * a limit of the user's (ulimit -v, -d) leaves no address space for so many
+ */
 unsigned int layers_at_once(void);
+unsigned int layers_that_fit(unsigned int cpus, uint64_t space);
 
 /**
  * layers_apart - every layer with @wanted[i] into layer-I/ of the stage

@@ -219,10 +219,23 @@ static void test_flat(void)
 	try_close(&t);
 }
 
+static void test_fit(void)
+{
+	const uint64_t gib = (uint64_t)1 << 30;
+
+	is_int((int)layers_that_fit(1, UINT64_MAX), 1, "one CPU");
+	is_int((int)layers_that_fit(7, UINT64_MAX), 4, "half of the CPUs, rounded up");
+	is_int((int)layers_that_fit(256, UINT64_MAX), LAYERS_AT_ONCE_MAX, "never more than that");
+	is_int((int)layers_that_fit(256, 6 * gib), LAYERS_AT_ONCE_MAX, "the worker's own limit");
+	is_int((int)layers_that_fit(256, gib), 2, "ulimit -v: as many as there is room for");
+	is_int((int)layers_that_fit(256, gib / 4), 1, "at least one");
+}
+
 int main(void)
 {
 	struct err e = { 0 };
 
+	test_fit();
 	if (unpack_load(&e) < 0 || image_libs_load(&e) < 0)
 		die(e.msg);
 	test_same();
