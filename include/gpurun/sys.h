@@ -9,6 +9,7 @@
 
 #include <linux/openat2.h>
 #include <linux/sched.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -62,8 +63,17 @@ int sys_seccomp_filter(const struct sock_filter *prog, unsigned short len);
 int sys_capset(uint64_t effective, uint64_t permitted, uint64_t inheritable);
 int sys_capget(uint64_t *effective, uint64_t *permitted, uint64_t *inheritable);
 
+/**
+ * sys_hide_arguments - overwrite what /proc/PID/cmdline shows: paths, values of -e
+ * For a forked process that lives on under another name; nobody may use argv afterwards.
+ */
+void sys_hide_arguments(const char *name);
+
 /** sys_pid_stat - of /proc/PID/stat field 22, when it was started, and field 3; 0: no process */
 uint64_t sys_pid_stat(pid_t pid, char *ret_state);
+
+/** sys_pid_is_forked - it has not executed anything since it was forked (a flag in field 9) */
+bool sys_pid_is_forked(pid_t pid);
 
 /**
  * sys_pid_start - field 22 of /proc/PID/stat: together with the number it is a process, whoever

@@ -170,6 +170,21 @@ int sys_capget(uint64_t *effective, uint64_t *permitted, uint64_t *inheritable)
 	return 0;
 }
 
+#define ARGUMENTS_MAX (6 << 20) /* the kernel takes no more from execve(2) */
+
+/* The kernel lays the strings of argv out in one piece before those of the environment. */
+void sys_hide_arguments(const char *name)
+{
+	char *start = program_invocation_name, *end = environ ? environ[0] : NULL;
+	size_t n = strlen(name) + 1;
+
+	if (!start || !end || end <= start || end - start > ARGUMENTS_MAX)
+		return;
+	memset(start, 0, (size_t)(end - start));
+	if ((size_t)(end - start) >= n)
+		memcpy(start, name, n);
+}
+
 /* The number at the start of @s. */
 static uint64_t digits(const char *s)
 {
@@ -180,9 +195,12 @@ static uint64_t digits(const char *s)
 	return n;
 }
 
-uint64_t sys_pid_stat(pid_t pid, char *ret_state)
+#define STAT_MAX 1024
+
+/* /proc/PID/stat from field 3, the state; NULL: no process */
+static const char *stat_read(pid_t pid, char text[STAT_MAX])
 {
-	char path[32], text[1024];
+	char path[32];
 	const char *p;
 	ssize_t n;
 	int fd;
@@ -190,20 +208,41 @@ uint64_t sys_pid_stat(pid_t pid, char *ret_state)
 	(void)snprintf(path, sizeof(path), "/proc/%d/stat", pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return 0;
-	n = read(fd, text, sizeof(text) - 1);
+		return NULL;
+	n = read(fd, text, STAT_MAX - 1);
 	(void)close(fd);
 	if (n <= 0)
-		return 0;
+		return NULL;
 	text[n] = '\0';
 	/* the name in parentheses may hold anything: ") S 1 2 3..." comes behind the last one */
 	p = strrchr(text, ')');
-	if (!p || p[1] != ' ')
-		return 0;
-	*ret_state = p[2];
-	for (int field = 2; p && field < 22; field++)
-		p = strchr(p + 1, ' ');
-	return p ? digits(p + 1) : 0;
+	return p && p[1] == ' ' ? p + 2 : NULL;
+}
+
+static uint64_t stat_number(const char *p, int field)
+{
+	for (int at = 3; p && at < field; at++) {
+		p = strchr(p, ' ');
+		p = p ? p + 1 : NULL;
+	}
+	return p ? digits(p) : 0;
+}
+
+uint64_t sys_pid_stat(pid_t pid, char *ret_state)
+{
+	char text[STAT_MAX];
+	const char *p = stat_read(pid, text);
+
+	if (p)
+		*ret_state = *p;
+	return stat_number(p, 22);
+}
+
+bool sys_pid_is_forked(pid_t pid)
+{
+	char text[STAT_MAX];
+
+	return stat_number(stat_read(pid, text), 9) & 0x40; /* PF_FORKNOEXEC of <linux/sched.h> */
 }
 
 uint64_t sys_pid_start(pid_t pid)

@@ -258,7 +258,7 @@ struct supervisor {
 	struct relay relay;
 	void (*started)(void *arg, pid_t payload, pid_t init);
 	void *arg;
-	pid_t child;
+	pid_t child, command;
 	int signal; /* that the child died of, 0: none */
 };
 int supervise(struct supervisor *s, int *ret_status, struct err *e);

@@ -27,8 +27,8 @@
 
 #include "child.h"
 
-#define RETRY_MS         100
-#define COMMAND_LINE_MAX (6 << 20) /* the kernel takes no more from execve(2) */
+#define RETRY_MS  100
+#define INIT_NAME "gpurun-init"
 
 /* Tell the launcher that the payload stopped or goes on, so that it can do the same. */
 static void report(int wait, char what)
@@ -98,23 +98,6 @@ static void close_others(int a, int b)
 	(void)sys_close_range(high + 1, ~0U, 0);
 }
 
-/*
- * /proc/1/cmdline is readable inside, and a copy of the launcher's: paths of the host, values of
- * -e.  The kernel lays the strings of argv out in one piece before those of the environment.  The
- * plan has its own copies.
- */
-static void hide_command_line(void)
-{
-	static const char name[] = "gpurun-init";
-	char *start = program_invocation_name, *end = environ ? environ[0] : NULL;
-
-	if (!start || !end || end <= start || end - start > COMMAND_LINE_MAX)
-		return;
-	memset(start, 0, (size_t)(end - start));
-	if ((size_t)(end - start) >= sizeof(name))
-		memcpy(start, name, sizeof(name));
-}
-
 int init_prepare(struct child *c, struct err *e)
 {
 	const uint64_t all = SIGNALS_ALL;
@@ -123,7 +106,7 @@ int init_prepare(struct child *c, struct err *e)
 	c->signals = (int)syscall(SYS_signalfd4, -1, &all, sizeof(all), SFD_CLOEXEC | SFD_NONBLOCK);
 	if (c->signals < 0)
 		return err_sys(e, errno, "signalfd");
-	hide_command_line();
+	sys_hide_arguments(INIT_NAME); /* /proc/1/cmdline is readable inside */
 	return 0;
 }
 
@@ -133,7 +116,7 @@ _Noreturn void init_main(struct child *c, pid_t payload)
 			       { .fd = c->signals, .events = POLLIN } };
 
 	close_others(c->wait, c->signals);
-	(void)prctl(PR_SET_NAME, "gpurun-init", 0, 0, 0);
+	(void)prctl(PR_SET_NAME, INIT_NAME, 0, 0, 0);
 	/* SIGCHLD is blocked since before the payload was there: its end is not missed */
 	for (int timeout = -1;; timeout = reap(c->wait, payload)) {
 		if (poll(p, 2, timeout) <= 0)
@@ -147,8 +130,9 @@ _Noreturn void init_main(struct child *c, pid_t payload)
 
 /*
  * The command's process stays on our memory until it executes or ends, and we wait so long: no page
- * tables are copied only to be dropped by the exec.  A launcher that ends kills us in that wait too;
- * what it sends lies in the socket.
+ * tables are copied only to be dropped by the exec.  A launcher that ends kills us in that wait too,
+ * and one that is told to end gives the command up (supervise.c).  Our descriptors are open in that
+ * wait: what keeps the command's path, "#!/proc/1/fd/...", from them is that we are undumpable.
  */
 int step_init(struct child *c, struct err *e)
 {

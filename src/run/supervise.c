@@ -9,10 +9,12 @@
  * its own.  Before the command runs, a signal that would end us ends the container.
  */
 #include <errno.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -28,6 +30,9 @@ enum { POLL_SYNC, POLL_WAIT, POLL_SIGNALS, POLL_CHILD, POLL_RELAY, POLL_COUNT = 
 /* How long a stop of the payload must last to become ours: a SIGCONT may be on its way. */
 #define STOP_SETTLE_MS 20
 
+/* How long the reaper has to read a signal before it is asked what it is waiting for. */
+#define HEARD_MS 20
+
 static void forward(struct supervisor *s, int sig)
 {
 	unsigned char byte = (unsigned char)sig;
@@ -36,6 +41,22 @@ static void forward(struct supervisor *s, int sig)
 		(void)send(s->wait, &byte, 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 	else
 		(void)sys_pidfd_send_signal(s->pidfd, sig);
+}
+
+/*
+ * Is the reaper still in its vfork(2), because the command's exec waits for a file system?  It
+ * reads at once what it is sent, and who is merely slow to be scheduled has a command that runs.
+ */
+static bool is_held_up(const struct supervisor *s)
+{
+	int unread = 0;
+
+	for (int ms = 0; ms < HEARD_MS; ms++) {
+		if (ioctl(s->wait, SIOCOUTQ, &unread) < 0 || unread == 0)
+			return false;
+		(void)poll(NULL, 0, 1);
+	}
+	return s->command > 0 && sys_pid_is_forked(s->command);
 }
 
 /* A signal before the command runs: nothing is worth keeping. */
@@ -71,6 +92,8 @@ static void take_signal(struct supervisor *s, int *ret_status)
 		stop_ourselves(s);
 	else if (si.ssi_code != SI_KERNEL || tty)
 		forward(s, sig);
+	if (s->executed && s->reaper && is_held_up(s))
+		abandon(s, sig, ret_status);
 }
 
 /* One record of the child; 0 goes on, 1: the socket is closed, -errno: @e is the child's. */
@@ -98,7 +121,8 @@ static int take_record(struct supervisor *s, struct err *e)
 		r = relay_start(&s->relay, fd);
 		return r < 0 ? err_sys(e, -r, "terminal") : 0;
 	case SYNC_EXEC:
-		s->executed = true;
+		s->executed = true; /* as good as: what may still happen is a failure, or a wait */
+		s->command = pid;
 		if (s->started)
 			s->started(s->arg, pid, s->child);
 		return 0;

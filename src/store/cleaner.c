@@ -24,6 +24,8 @@
 /* What takes about as long as starting a process. */
 #define AT_ONCE 500
 
+#define CLEANER "gpurun-cleaner"
+
 #define IOPRIO_PROCESS 1
 #define IOPRIO_IDLE    (3 << 13)
 
@@ -56,7 +58,8 @@ static __attribute__((noreturn)) void become_cleaner(int dirfd, const char *name
 {
 	if (keep_descriptors(dirfd, lock) < 0 || chdir("/") < 0)
 		_exit(EXIT_FAILURE);
-	(void)prctl(PR_SET_NAME, "gpurun-cleaner");
+	(void)prctl(PR_SET_NAME, CLEANER);
+	sys_hide_arguments(CLEANER);
 	(void)setpriority(PRIO_PROCESS, 0, PRIO_MAX - 1);
 	(void)syscall(SYS_ioprio_set, IOPRIO_PROCESS, 0, IOPRIO_IDLE);
 	_exit(remove_now(FD_DIR, name, NULL) < 0 ? EXIT_FAILURE : EXIT_SUCCESS);

@@ -13,7 +13,8 @@
 
 #include "unpack.h"
 
-#define LAYERS_AT_ONCE_MAX 8
+/* Each has a ring, and the window that its frames ask for: up to 128 MiB (zstd) or 256 MiB (xz). */
+#define LAYERS_AT_ONCE_MAX 4
 
 /**
  * struct layers - what the layers of one image share; zero but for the first members

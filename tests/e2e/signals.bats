@@ -58,6 +58,37 @@ test_teardown() {
 	has "$output" 'still here'
 }
 
+# The command's file is on a file system that hangs, as far as its exec can tell.
+@test "a signal ends a start whose exec does not come to an end" {
+	need python3
+	cat > "$T/hold" <<- 'END'
+		import ctypes, os, signal, struct, subprocess, sys, time
+		libc = ctypes.CDLL(None, use_errno=True)
+		watch = libc.fanotify_init(4, os.O_RDONLY)	# FAN_CLASS_CONTENT
+		exec_perm = ctypes.c_uint64(0x40000)		# FAN_OPEN_EXEC_PERM
+		if watch < 0 or libc.fanotify_mark(watch, 1, exec_perm, -100, sys.argv[1].encode()) < 0:
+		    sys.exit(77)
+		p = subprocess.Popen(sys.argv[2:])
+		event = os.read(watch, 4096)
+		fd = struct.unpack('=IBBHQii', event[:24])[5]
+		time.sleep(0.2)
+		p.send_signal(signal.SIGTERM)
+		try:
+		    print(p.wait(5))
+		except subprocess.TimeoutExpired:
+		    print('still there')
+		os.write(watch, struct.pack('=iI', fd, 1))	# FAN_ALLOW
+		p.kill()
+		p.wait()
+	END
+	cp "${BUSYBOX%.tar}/bin/busybox" "$T/held"
+	try_hold=0
+	output=$(python3 "$T/hold" "$T/held" "$GPURUN" -v "$T/held:/held" "$BUSYBOX" /held sleep 1) || try_hold=$?
+	[ "$try_hold" != 77 ] || skip "no fanotify for this user"
+	is "$output" 143
+	wait_for 3 no_process
+}
+
 @test "kill -9 of the launcher: no process, no mount; the next start clears what is on disk" {
 	mkdir "$T/scratch"
 	for options in "" "--root" "--net none" "--scratch $T/scratch" "--no-init"; do
