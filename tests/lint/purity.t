@@ -41,9 +41,9 @@ rule "_exit only in main, in run/ and in forked workers (and where memory ends)"
 rule "stderr only in log" elsewhere 'stderr|perror|fprintf|__fprintf_chk|v?warnx?|v?errx?|psignal' \
 	'src/base/log\.c'
 rule "stdout only in cli/" elsewhere 'stdout|printf|puts|putchar|__printf_chk' 'src/cli/[a-z_]*\.c'
-# init.c takes the place where it begins for the end of argv, which it wipes
+# sys.c takes the place where it begins for the end of argv, which it wipes
 rule "the environment only in host/ and cli/" elsewhere '(secure_)?getenv|environ|setenv|putenv' \
-	'src/(host|cli)/[a-z_]*\.c|src/run/init\.c'
+	'src/(host|cli)/[a-z_]*\.c|src/base/sys\.c'
 rule "no shell, no working directory, no path resolution by libc" elsewhere \
 	'system|popen|wordexp|realpath|__realpath_chk|canonicalize_file_name' 'src/cli/[a-z_]*\.c'
 finish
