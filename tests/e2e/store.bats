@@ -33,7 +33,7 @@ large() {
 @test "one unpacks, the others wait and say why" {
 	large
 	need strace
-	strace -E ASAN_OPTIONS=detect_leaks=0 -qq -f -o /dev/null -e trace=mkdirat -e inject=mkdirat:delay_enter=100000 \
+	strace -E ASAN_OPTIONS=detect_leaks=0 -qq -f -o /dev/null -e trace=mkdirat -e inject=mkdirat:delay_enter=40000 \
 		"$GPURUN" "$T/large.tar.gz" true 2> /dev/null &
 	first=$!
 	wait_for 5 sh -c "[ -n \"\$(ls '$GPURUN_STORE/v1/tmp' 2>/dev/null)\" ]"
