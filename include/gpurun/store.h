@@ -128,8 +128,9 @@ enum {
 
 /**
  * store_keep - the directory of --keep NAME, made for @image and locked for us alone
- * @flags: STORE_SHARE is for the container of a step: its ranks take turns, each until the lock is closed; who
- *	   makes the container then asks whether another one that lives has the directory
+ * @flags: STORE_SHARE is for the container of a step: its ranks take turns, each until the lock is
+ *	   closed; who makes the container then asks whether another one that lives has the
+ *	   directory
  * @ret_dir: absolute path; below it u/ and w/ (overlay) or fs/ (private copy when !overlay)
  * Errors: ERR_TOPIC_BUSY; another image under that name.
  */

@@ -42,6 +42,14 @@ const char *str_nearest(const char *s, const char *const *words);
 /** num_u64 - the whole of @s as a decimal number <= @max; -EINVAL or -ERANGE, @ret untouched */
 int num_u64(const char *s, uint64_t max, uint64_t *ret);
 
+/**
+ * num_write - write @v to the base 8, 10 or 16, so that it ends in front of @end; no NUL
+ * Return: where it starts, at most NUM_DIGITS_MAX bytes in front
+ * For where printf(3) would cost as much as the system call that the number is for.
+ */
+#define NUM_DIGITS_MAX 22 /* of 64 bits in octal */
+char *num_write(char *end, uint64_t v, unsigned int base);
+
 /** num_size - a size in bytes: a number with an optional suffix b k m g t (powers of 1024) */
 int num_size(const char *s, uint64_t *ret);
 

@@ -25,6 +25,14 @@ static int num_digits(const char **s, uint64_t *ret)
 	return r;
 }
 
+char *num_write(char *end, uint64_t v, unsigned int base)
+{
+	do
+		*--end = "0123456789abcdef"[v % base];
+	while ((v /= base) > 0);
+	return end;
+}
+
 int num_u64(const char *s, uint64_t max, uint64_t *ret)
 {
 	uint64_t v;

@@ -53,10 +53,7 @@ static int xz_step(void *state, struct codec_io *io)
 	x->next_out = io->out;
 	x->avail_out = io->n_out;
 	r = xz_api.lzma_code(x, LZMA_RUN);
-	io->in = x->next_in;
-	io->n_in = x->avail_in;
-	io->out = x->next_out;
-	io->n_out = x->avail_out;
+	codec_advance(io, io->n_in - x->avail_in, io->n_out - x->avail_out);
 	if (r == LZMA_STREAM_END)
 		return 1;
 	if (r == LZMA_MEM_ERROR || r == LZMA_MEMLIMIT_ERROR)
@@ -118,10 +115,7 @@ static int bzip2_step(void *state, struct codec_io *io)
 	b->next_out = (char *)io->out;
 	b->avail_out = n_out;
 	r = bzip2_api.BZ2_bzDecompress(b);
-	io->in += n_in - b->avail_in;
-	io->n_in -= n_in - b->avail_in;
-	io->out += n_out - b->avail_out;
-	io->n_out -= n_out - b->avail_out;
+	codec_advance(io, n_in - b->avail_in, n_out - b->avail_out);
 	if (r == BZ_STREAM_END)
 		return 1;
 	if (r == BZ_MEM_ERROR)
@@ -182,10 +176,7 @@ static int zstd_step(void *state, struct codec_io *io)
 	ZSTD_outBuffer out = { io->out, io->n_out, 0 };
 	size_t r = zstd_api.ZSTD_decompressStream(*d, &out, &in);
 
-	io->in += in.pos;
-	io->n_in -= in.pos;
-	io->out += out.pos;
-	io->n_out -= out.pos;
+	codec_advance(io, in.pos, out.pos);
 	if (zstd_api.ZSTD_isError(r))
 		return -EBADMSG;
 	return r == 0;

@@ -58,6 +58,15 @@ int codec_load(const struct codec **c, struct err *e);
 /** codecs_load - zlib now; the others as far as they are there */
 int codecs_load(struct err *e);
 
+/** codec_advance - so much was taken, and so much was made of it */
+static inline void codec_advance(struct codec_io *io, size_t taken, size_t made)
+{
+	io->in += taken;
+	io->n_in -= taken;
+	io->out += made;
+	io->n_out -= made;
+}
+
 /** codec_clamp - for libraries that count in unsigned int */
 static inline unsigned int codec_clamp(size_t n)
 {

@@ -76,10 +76,7 @@ static int zlib_inflate(z_stream *z, int flush, struct codec_io *io)
 	z->next_out = io->out;
 	z->avail_out = n_out;
 	r = zlib_api.inflate(z, flush);
-	io->in += n_in - z->avail_in;
-	io->n_in -= n_in - z->avail_in;
-	io->out += n_out - z->avail_out;
-	io->n_out -= n_out - z->avail_out;
+	codec_advance(io, n_in - z->avail_in, n_out - z->avail_out);
 	if (r == Z_STREAM_END)
 		return 1;
 	if (r == Z_MEM_ERROR)
@@ -169,10 +166,7 @@ static int isal_step(void *state, struct codec_io *io)
 	b->next_out = io->out;
 	b->avail_out = n_out;
 	r = isal_api.isal_inflate(b);
-	io->in += n_in - b->avail_in;
-	io->n_in -= n_in - b->avail_in;
-	io->out += n_out - b->avail_out;
-	io->n_out -= n_out - b->avail_out;
+	codec_advance(io, n_in - b->avail_in, n_out - b->avail_out);
 	if (r != ISAL_DECOMP_OK)
 		return -EBADMSG;
 	return b->block_state == ISAL_BLOCK_FINISH;

@@ -16,7 +16,8 @@
 
 /*
  * Nodes of every /dev: bound from the host, for a user namespace cannot make any.  Here as for other
- * nodes no mount attributes are set: what is no regular file is not executed, set-user-ID or not.
+ * nodes no mount attributes are set: nosuid and noexec are about executing regular files (and about
+ * mapping /dev/zero executable, which anonymous memory can be, too).
  */
 static const struct node_row {
 	const char *path;

@@ -7,9 +7,9 @@
  */
 #include <string.h>
 
-#include "child.h"
+#include <gpurun/str.h>
 
-#define DIGITS_MAX 22 /* of 64 bits in octal */
+#include "child.h"
 
 void text_add(struct text *t, const char *s)
 {
@@ -26,14 +26,10 @@ void text_add(struct text *t, const char *s)
 
 void text_add_number(struct text *t, uint64_t v, unsigned int base)
 {
-	char digits[DIGITS_MAX + 1];
-	char *p = digits + DIGITS_MAX;
+	char digits[NUM_DIGITS_MAX + 1];
 
-	*p = '\0';
-	do
-		*--p = (char)('0' + v % base);
-	while ((v /= base) > 0);
-	text_add(t, p);
+	digits[NUM_DIGITS_MAX] = '\0';
+	text_add(t, num_write(digits + NUM_DIGITS_MAX, v, base));
 }
 
 void text_add_fd(struct text *t, int fd)

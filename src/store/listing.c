@@ -20,7 +20,6 @@
 
 /* The numbers in front of a path: type, mode, size, CRC, time. */
 #define NUMBERS_MAX 96
-#define DIGITS_MAX  22 /* of 64 bits in octal */
 #define RECORD_MAX  (NUMBERS_MAX + 2 * PATH_MAX)
 _Static_assert(LISTING_BUFFER >= 2 * RECORD_MAX, "a record must fit into the buffer");
 
@@ -58,15 +57,11 @@ int listing_flush(struct listing_writer *w)
 /* As printf(3) would, which costs as much as a system call. */
 static void listing_put_number(struct listing_writer *w, uint64_t v, unsigned int base, char end)
 {
-	char digits[DIGITS_MAX + 1];
-	char *p = digits + DIGITS_MAX;
-	size_t n;
+	char digits[NUM_DIGITS_MAX + 1];
+	char *p = num_write(digits + NUM_DIGITS_MAX, v, base);
+	size_t n = (size_t)(digits + sizeof(digits) - p);
 
-	*p = end;
-	do
-		*--p = "0123456789abcdef"[v % base];
-	while ((v /= base) > 0);
-	n = (size_t)(digits + sizeof(digits) - p);
+	digits[NUM_DIGITS_MAX] = end;
 	memcpy(w->buf + w->len, p, n);
 	w->len += n;
 }
