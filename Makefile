@@ -53,7 +53,6 @@ FLAGS_release = $(OK_HARDEN) $(FORTIFY) $(OK_RELEASE)
 FLAGS_warn    = $(OK_HARDEN) $(FORTIFY)
 FLAGS_asan    = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 FLAGS_fuzz    = -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
-FLAGS_cov     = --coverage -DCOVERAGE
 
 override CPPFLAGS := -Iinclude -I$(BUILD)/gen -D_GNU_SOURCE -DGPURUN_VERSION='"$(VERSION)"' \
 	$(LIBS_CFLAGS) $(CPPFLAGS)
@@ -185,12 +184,6 @@ fuzz-smoke:
 fuzz-run: $(FUZZ)
 	tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ)
 
-cov:
-	rm -rf $(BUILD)/cov
-	-$(MAKE) VARIANT=cov BUILD=$(BUILD)/cov BIN=$(BUILD)/cov/gpurun CFLAGS='-O0 -g' \
-		GPURUN=$(abspath $(BUILD)/cov/gpurun) all unit e2e
-	tests/cov-report $(BUILD)/cov
-
 # Two builds in directories of different length give the same bytes.
 repro:
 	rm -rf $(BUILD)/repro && mkdir -p $(BUILD)/repro/a $(BUILD)/repro/another-length
@@ -244,6 +237,6 @@ help:
 	@echo 'dist clean  release archive of HEAD; remove what was built'
 
 FORCE:
-.PHONY: all check check-long unit e2e lint tidy golden asan fuzz-smoke fuzz-run cov repro install \
+.PHONY: all check check-long unit e2e lint tidy golden asan fuzz-smoke fuzz-run repro install \
 	dist clean help FORCE
--include $(OBJ:.o=.d) $(UNIT:=.d) contrib/spank/spank.mk tests/bench/bench.mk
+-include $(OBJ:.o=.d) $(UNIT:=.d) contrib/spank/spank.mk tests/bench/bench.mk tests/cov.mk

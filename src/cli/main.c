@@ -92,7 +92,7 @@ static int perform(struct arena *a, const char *const *argv, int *ret_status, st
  */
 static _Noreturn void finish(int status)
 {
-#if defined(__SANITIZE_ADDRESS__) || defined(COVERAGE)
+#ifdef __SANITIZE_ADDRESS__
 	exit(status);
 #else
 	_exit(status);

@@ -28,19 +28,7 @@
 
 enum { FD_OUT = 3, FD_FREE };
 
-#ifdef COVERAGE
-extern void __gcov_dump(void);
-#endif
-
 /* ---- the child -------------------------------------------------------------------------- */
-
-static __attribute__((noreturn)) void child_exit(int status)
-{
-#ifdef COVERAGE
-	__gcov_dump();
-#endif
-	_exit(status);
-}
 
 /* Only the answer's pipe goes along; the library's chatter goes nowhere. */
 static int child_descriptors(int out)
@@ -122,15 +110,15 @@ static __attribute__((noreturn)) void child_main(const struct forked *f, int out
 	int r = child_privileges(f->caps);
 
 	if (r < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
-		child_exit(EXIT_GPURUN);
+		_exit(EXIT_GPURUN);
 	/* a session of its own: no terminal, and a group to be killed together */
 	if (setsid() < 0 || chdir("/") < 0 || clearenv() != 0)
-		child_exit(EXIT_GPURUN);
+		_exit(EXIT_GPURUN);
 	if (child_descriptors(out) < 0 || child_limits(f->seconds) < 0)
-		child_exit(EXIT_GPURUN);
+		_exit(EXIT_GPURUN);
 	child_signals();
 	f->run(f->arg, FD_OUT);
-	child_exit(0);
+	_exit(0);
 }
 
 /* ---- the launcher ----------------------------------------------------------------------- */

@@ -68,10 +68,6 @@
 
 #include "child.h"
 
-#ifdef COVERAGE
-extern void __gcov_dump(void);
-#endif
-
 /* clang-format off */
 enum { CREATE = DRIVER_CREATE, JOIN = DRIVER_JOIN, MAKE = DRIVER_MAKE, ENTER = DRIVER_ENTER };
 
@@ -98,9 +94,6 @@ static const struct step steps[] = {
 
 _Noreturn void run_exit(int status)
 {
-#ifdef COVERAGE
-	__gcov_dump();
-#endif
 	_exit(status);
 }
 

@@ -16,11 +16,6 @@
 
 #include "child.h"
 
-#ifdef COVERAGE
-extern void __gcov_dump(void);
-extern void __gcov_reset(void);
-#endif
-
 /* With a terminal: a session of its own, the pty as 0, 1, 2 and controlling terminal. */
 static int session_start(struct child *c, struct err *e)
 {
@@ -218,10 +213,6 @@ int step_exec(struct child *c, struct err *e)
 		r = sync_send(c->sync, SYNC_EXEC, NULL, -1);
 	if (r < 0)
 		return err_sys(e, -r, "announce the command");
-#ifdef COVERAGE
-	__gcov_dump();
-	__gcov_reset(); /* of the reaper's memory, on which we may be */
-#endif
 	/* a command that takes our place has what our caller chose for it */
 	if (!p->exec)
 		signals_reset(c->ignores, &c->ignored);

@@ -7,8 +7,8 @@
 load common
 
 test_setup() {
-	# -fsanitize and --coverage count for themselves
-	! grep -qE '__(asan|gcov)_init' "$GPURUN" || skip "built with instruments"
+	# sanitizers and coverage count for themselves
+	! grep -qE '__asan_init|__llvm_profile' "$GPURUN" || skip "built with instruments"
 	unset XDG_CONFIG_HOME ${!GPURUN_@}
 	export GPURUN_STORE=$FILE_DIR/store
 }

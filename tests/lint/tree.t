@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lint.bash"
 
 sources() {
-	files | grep -E '(^|/)(Makefile|run|gpurun)$|\.(c|h|sh|bash|bats|t|py|policy)$|^tests/(run-tap|install|tidy|cov-report)$' |
+	files | grep -E '(^|/)(Makefile|run|gpurun)$|\.(c|h|mk|sh|bash|bats|t|py|policy)$|^tests/(run-tap|install|tidy|cov-report)$' |
 		grep -vE '^tests/fixtures/|^tests/fuzz/corpus/|^tests/golden/.*\.json$'
 }
 
