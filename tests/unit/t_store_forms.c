@@ -4,24 +4,11 @@
  * the same, down to modes, times and attributes.  Every case says which form it is expected to
  * have: 'L' layers, 'F' flat only, because a layer cannot be told without those below.
  */
-#include <errno.h>
-#include <sched.h>
-#include <sys/mount.h>
-#include <sys/wait.h>
+#include "forms.h"
 
-#include "../../src/store/compose.h"
-#include "../../src/store/unpack.h"
-#include "../../src/store/userns.h"
-#include "layers.h"
+#define FORMS_AT_LEAST 150
 
-#define LAYERS_MAX 6
-
-static const struct form_case {
-	const char *what;
-	char form;
-	const char *want; /* "!text": refused, with this in the message */
-	const char *layers[LAYERS_MAX];
-} cases[] = {
+static const struct form_case cases[] = {
 	/* whiteouts */
 	{ "W1 a file", 'L', "d/ d/b=2", { "d d; f d/a 1; f d/b 2", "d d; f d/.wh.a" } },
 	{ "W2 a directory", 'L', "k=0", { "d d; d d/e; f d/e/a 1; f k 0", "f .wh.d" } },
@@ -188,6 +175,17 @@ static const struct form_case {
 	{ "T9i link by file", 'L', "t=0 x=2", { "f t 0; l x t; f x 2" } },
 	{ "T10i link by directory", 'L', "t/ x/ x/b=2", { "d t; l x t; d x; f x/b 2" } },
 	{ "T11i link by link", 'L', "x->b", { "l x a; l x b" } },
+	{ "T4i file by pipe", 'L', "x|", { "f x 1; p x" } },
+	{ "T8i directory by pipe", 'L', "x|", { "d x; f x/a 1; p x" } },
+	{ "T12i link by pipe", 'L', "x|", { "l x a; p x" } },
+	{ "T13i pipe by file", 'L', "x=2", { "p x; f x 2" } },
+	{ "T14i pipe by directory", 'L', "x/ x/a=1", { "d x; f x/o 0", "p x; d x; f x/a 1" } },
+	{ "T15i pipe by link", 'L', "x->a", { "p x; l x a" } },
+	{ "T16i pipe by pipe", 'L', "x|:0600", { "p x; p:0600 x" } },
+	{ "T17b a link to a directory, then the directory",
+	  'L',
+	  "t/ t/a=1 x/ x/n=2",
+	  { "d t; f t/a 1; l x t; d x; f x/n 2" } },
 	{ "T17 directory, file, directory",
 	  'L',
 	  "x/ x/n=3",
@@ -200,6 +198,22 @@ static const struct form_case {
 	  'L',
 	  "foo->/ tmp/ tmp/x=1",
 	  { "d foo; l foo /; f foo/tmp/x 1" } },
+	{ "T18c CVE-2021-31566 time and mode of a directory that became a link",
+	  'L',
+	  "a->$OUT",
+	  { "d:0711:7 a; d:0711:7 a/canary; l a $OUT" } },
+	{ "T18d CVE-2021-31566 the same through a link above it",
+	  'L',
+	  "a->$OUT/..",
+	  { "d a; d:0711:7 a/outside; f:0777:7 a/outside/canary 1; l a $OUT/.." } },
+	{ "T18e CVE-2021-32760 the mode of a hard link to a link",
+	  'L',
+	  "a->$OUT/canary b->$OUT/canary",
+	  { "l a $OUT/canary; h:0777:7 b a" } },
+	{ "T18f CVE-2021-32760 a directory's mode where a link is",
+	  'L',
+	  "a/:0711",
+	  { "l a $OUT; d:0711:7 a" } },
 	{ "T19 dir over file over dir",
 	  'L',
 	  "x/ x/c=3",
@@ -221,6 +235,20 @@ static const struct form_case {
 	  'F',
 	  "bin->/usr/bin usr/ usr/bin/ usr/bin/b=2",
 	  { "d usr; d usr/bin; l bin /usr/bin", "f bin/b 2" } },
+	{ "L2b CVE-2025-45582 through a link of the layer below to a host directory",
+	  'F',
+	  "a->$OUT $DIRS $IN/x=1",
+	  { "l a $OUT", "f a/x 1" } },
+	{ "L2c the same in one layer", 'L', "a->$OUT $DIRS $IN/x=1", { "l a $OUT; f a/x 1" } },
+	{ "L2d CVE-2025-45582 over a host file",
+	  'L',
+	  "a->$OUT $DIRS $IN/canary=1",
+	  { "l a $OUT; f a/canary 1" } },
+	{ "L2e a whiteout of a host file", 'F', "a->$OUT", { "l a $OUT; f a/.wh.canary" } },
+	{ "L2f a host directory made opaque",
+	  'F',
+	  "a->$OUT",
+	  { "l a $OUT", "f a/.wh..wh..opq; f .wh.b" } },
 	{ "L3 through a link out of the root",
 	  'L',
 	  "a/ a/up->../../../.. x=1",
@@ -229,6 +257,10 @@ static const struct form_case {
 	  'L',
 	  "e->../../../../etc etc/ etc/x=1",
 	  { "l e ../../../../etc; f e/x 1" } },
+	{ "L3c CVE-2007-4559 beside the tree",
+	  'L',
+	  "a->../outside outside/ outside/x=1",
+	  { "l a ../outside; f a/x 1" } },
 	{ "L4 a loop", 'L', "!Too many", { "l a b; l b a; f a/x 1" } },
 	{ "L5 a dangling link as parent",
 	  'L',
@@ -262,6 +294,22 @@ static const struct form_case {
 	  'F',
 	  "!not there",
 	  { "l a /; l b a/etc; h c b/passwd" } },
+	{ "L7d CVE-2026-26960 two links and a hard link to a host file",
+	  'F',
+	  "!not there",
+	  { "d d; l d/up $OUT; l e d/up; h c e/canary" } },
+	{ "L7e CVE-2026-23745 a hard link to a host file",
+	  'F',
+	  "!not there",
+	  { "h c $OUT/canary" } },
+	{ "L7f CVE-2026-23745 a file over a link to a host file",
+	  'L',
+	  "a=1",
+	  { "l a $OUT/canary; f a 1" } },
+	{ "L7g CVE-2026-23745 a file over a hard link to a link to a host file",
+	  'L',
+	  "a->$OUT/canary b=1",
+	  { "l a $OUT/canary; h b a; f b 1" } },
 	{ "L7b hard link to a link to the host, then writing",
 	  'L',
 	  "a->/etc/passwd b=1",
@@ -275,11 +323,11 @@ static const struct form_case {
 	  { "d -rf; f -rf/a%0ab%20c 1" } },
 	{ "N4 empty name", 'L', "!no layer may hold", { "f %00 1" } },
 	{ "N5 the root in many spellings", 'L', "a=1", { "d .; d ./; d /; d //; d /./.; f a 1" } },
-	{ "N5b a link called .", 'L', "!must be a directory", { "l . /etc" } },
+	{ "N5b CVE-2021-29136 a link called .", 'L', "!must be a directory", { "l . /etc" } },
 	{ "N5c a file called /", 'L', "!must be a directory", { "l / /etc" } },
 	{ "N6 absolute", 'L', "a/ a/b=1", { "d /a; f /a/b 1" } },
 	{ "N6b doubled", 'L', "a/ a/b=1", { "d a//; f .//a/./b 1" } },
-	{ "N7 ..", 'L', "!no layer may hold", { "f ../x 1" } },
+	{ "N7 CVE-2007-4559 ..", 'L', "!no layer may hold", { "f ../x 1" } },
 	{ "N7b .. inside", 'L', "!no layer may hold", { "d a; f a/../x 1" } },
 	{ "N9 slash behind a link", 'L', "t/ x->t", { "d t; l x/ t" } },
 	/* parents */
@@ -324,250 +372,79 @@ static const struct form_case {
 	{ "A10 the same layer twice", 'F', "a=1 b=2", { "f a 1", "f b 2; f .wh.a", "f a 1" } },
 };
 
-/* ---- unpacking -------------------------------------------------------------------------- */
+/* ---- the judge is judged ---------------------------------------------------------------- */
 
-struct result {
-	int r;
-	struct err e;
-	uint32_t flags;
-};
-
-static int make_dir(int at, const char *name)
+static void plant(int top)
 {
-	int fd;
-
-	if (mkdirat(at, name, 0755) < 0 && errno != EEXIST)
-		die(name);
-	fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		die(name);
-	return fd;
+	close(form_file(top, FORM_OUTSIDE "/planted"));
 }
 
-static int make_file(int at, const char *name)
+static void touch(int top)
 {
-	int fd = openat(at, name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-
-	if (fd < 0)
-		die(name);
-	return fd;
+	if (fchmodat(top, FORM_OUTSIDE "/canary", 0777, 0) < 0)
+		die("canary");
 }
 
-/*
- * @n layers into the directory @name; piece by piece, so that no header arrives whole.  The
- * worker's umask is 0, but the modes must be right with any.
- */
-static struct result unpack(int top, const char *name, const char *const *specs, size_t n,
-			    bool overlay)
+static void forget_whiteout(int top)
 {
-	struct arena *a = arena_new(0);
-	int root = make_dir(top, name), trash = make_dir(top, "trash");
-	int list = make_file(top, text_of("%s.list", name));
-	struct unpack_skipped skipped = { 0 };
-	struct result res = { 0 };
-	_Atomic uint64_t entries = 0;
-	struct tree t;
-	mode_t mask = umask(overlay ? 0 : 027);
-
-	res.r = tree_begin(&t, a, root, trash, list, overlay);
-	for (size_t i = 0; res.r == 0 && i < n; i++) {
-		struct memory m = { .b = layer_of(specs[i]), .step = 700 };
-		const struct tar_input in = { memory_read, &m };
-
-		if (i > 0)
-			tree_layer(&t);
-		res.r = unpack_layer(a, &t, &in, &entries, &skipped, &res.e);
-	}
-	if (res.r == 0 && !(t.flags & LAYER_NEEDS_LOWER))
-		res.r = tree_end(&t, a);
-	res.flags = t.flags;
-	tree_close(&t);
-	(void)umask(mask);
-	close(root);
-	close(trash);
-	close(list);
-	arena_free(a);
-	return res;
+	if (unlinkat(top, "l1/a", 0) < 0)
+		die("l1/a");
 }
 
-static const char *text_at(int top, const char *name, bool full)
+static void change_mode(int top)
 {
-	int fd = make_dir(top, name);
-	const char *text = tree_text(fd, full);
-
-	close(fd);
-	return text;
+	if (fchmodat(top, "l0/b", 0700, 0) < 0)
+		die("l0/b");
 }
 
-/* ---- the overlay form ------------------------------------------------------------------- */
-
-/* In a child: mount and write down what is seen. */
-static void mount_and_dump(int top, const char *lowers)
+static struct form_verdict spoiled(const struct form_case *c, void (*spoil)(int top))
 {
-	const char *text;
-	int out = make_file(top, "dump"), merged;
+	struct forms_run run;
 
-	make_dir(top, "m");
-	make_dir(top, "u");
-	make_dir(top, "w");
-	if (userns_enter(top) != 0)
-		_exit(2);
-	if (mount("overlay", "m", "overlay", 0,
-		  text_of("lowerdir=%s,upperdir=u,workdir=w,userxattr", lowers)) < 0)
-		_exit(3);
-	merged = open("m", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	text = tree_text(merged, true);
-	if (write(out, text, strlen(text)) != (ssize_t)strlen(text))
-		_exit(4);
-	_exit(0);
+	forms_begin(&run);
+	run.spoil = spoil;
+	return form_try(c, &run);
 }
 
-static const char *overlay_text(int top, const char *lowers)
+static void test_controls(const struct forms_run *run)
 {
-	char *buf = arena_alloc(images_arena(), 1 << 16);
-	int status, fd;
-	ssize_t n;
-	pid_t pid = fork();
+	struct form_case c = { "control", 'L', "b=2", { "f a 1; f b 2", "f .wh.a" } };
+	struct form_verdict v = spoiled(&c, NULL);
 
-	if (pid == 0)
-		mount_and_dump(top, lowers);
-	if (pid < 0 || waitpid(pid, &status, 0) < 0)
-		die("fork");
-	if (status)
-		return text_of("mount failed: %d", WEXITSTATUS(status));
-	fd = openat(top, "dump", O_RDONLY | O_CLOEXEC);
-	n = read(fd, buf, (1 << 16) - 1);
-	close(fd);
-	buf[n < 0 ? 0 : n] = '\0';
-	return buf;
-}
-
-/* Each layer by itself; the directories to stack, or NULL: flat only. */
-static const char *unpack_layers(int top, const struct form_case *c, size_t n, struct result *res)
-{
-	struct arena *a = arena_new(0);
-	struct layer layers[LAYERS_MAX];
-	struct listing_reader reader;
-	size_t chosen[IMAGE_LAYERS_MAX], n_chosen;
-	const char *lowers = NULL;
-	int r = 1;
-
-	for (size_t i = 0; i < n; i++) {
-		*res = unpack(top, text_of("l%zu", i), &c->layers[i], 1, true);
-		if (res->r < 0)
-			return NULL;
-		if (res->flags & LAYER_NEEDS_LOWER)
-			return NULL;
-		/* equal layers are one layer, as equal digests make them */
-		layers[i].diff_id = c->layers[i];
-		layers[i].fs = make_dir(top, text_of("l%zu", i));
-		layers[i].list = openat(top, text_of("l%zu.list", i), O_RDONLY | O_CLOEXEC);
-		r = listing_open(a, layers[i].list, &reader, &layers[i].header);
-		if (r < 0)
-			die("listing_open");
-	}
-	r = compose(a, layers, n, chosen, &n_chosen);
-	for (size_t i = 0; r == 1 && i < n_chosen; i++)
-		lowers = text_of("%s%sl%zu", lowers ? lowers : "", lowers ? ":" : "", chosen[i]);
-	for (size_t i = 0; i < n; i++) {
-		close(layers[i].fs);
-		close(layers[i].list);
-	}
-	arena_free(a);
-	return lowers;
-}
-
-/* ---- cases ------------------------------------------------------------------------------ */
-
-/* What is expected is sorted and unescaped here, so that the table may be written for people. */
-static const char *sorted(const char *text)
-{
-	const char *words[128];
-	char *copy = text_of("%s", text), *w;
-	struct bytes out = { 0 };
-	size_t n = 0;
-
-	while (*(w = word(&copy))) {
-		unescape(w);
-		words[n++] = w;
-	}
-	qsort(words, n, sizeof(*words), by_text);
-	for (size_t i = 0; i < n; i++) {
-		bytes_add(&out, words[i], strlen(words[i]));
-		if (i + 1 < n)
-			bytes_add(&out, " ", 1);
-	}
-	return out.n ? (const char *)out.p : "";
-}
-
-static void test_refused(const struct form_case *c, int top, size_t n)
-{
-	struct result flat = unpack(top, "flat", c->layers, n, false);
-	struct result alone;
-
-	ok(flat.r < 0 && strstr(flat.e.msg, c->want + 1), "%s: refused: %s", c->what, flat.e.msg);
-	unpack_layers(top, c, n, &alone);
-	ok(alone.r < 0 || (c->form == 'F' && (alone.flags & LAYER_NEEDS_LOWER)),
-	   "%s: refused as a layer, too, or left to the flat form", c->what);
-}
-
-static void test_case(const struct form_case *c, bool overlay)
-{
-	char *path = quick_dir();
-	int top = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	const char *lowers;
-	struct result res;
-	size_t n = 0;
-
-	while (n < LAYERS_MAX && c->layers[n])
-		n++;
-	if (*c->want == '!') {
-		test_refused(c, top, n);
+	ok(v.tree_ok && v.form_ok && v.same_ok && v.outside_ok, "nothing is found fault with");
+	ok(!spoiled(&c, plant).outside_ok, "a file that is planted outside is found");
+	ok(!spoiled(&c, touch).outside_ok, "and a mode that is changed there");
+	if (run->overlay) {
+		ok(!spoiled(&c, forget_whiteout).same_ok, "a whiteout that is not there is found");
+		ok(!spoiled(&c, change_mode).same_ok, "a mode that differs is found");
 	} else {
-		res = unpack(top, "flat", c->layers, n, false);
-		if (res.r < 0)
-			diag("%s", res.e.msg);
-		is_str(text_at(top, "flat", false), sorted(c->want), "%s", c->what);
-		lowers = unpack_layers(top, c, n, &res);
-		ok((lowers != NULL) == (c->form == 'L'), "%s: %s", c->what,
-		   lowers ? "layers" : "flat only");
-		if (lowers && overlay)
-			is_str(overlay_text(top, lowers), text_at(top, "flat", true),
-			       "%s: the same under overlayfs", c->what);
-		else if (lowers)
-			skip("%s: no overlay in user namespaces here", c->what);
+		skip("no overlay in user namespaces here");
 	}
-	close(top);
-	temp_remove(path);
-}
-
-/* Can this place have overlays at all? */
-static bool overlay_works(void)
-{
-	static const char *const one[] = { "f a 1" };
-	char *path = quick_dir();
-	int top = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool works;
-
-	unpack(top, "l0", one, 1, true);
-	works = strstr(overlay_text(top, "l0"), "a=1") != NULL;
-	close(top);
-	temp_remove(path);
-	return works;
+	c.form = 'F';
+	ok(!spoiled(&c, NULL).form_ok, "the wrong form is found");
+	c.want = "a=1 b=2";
+	ok(!spoiled(&c, NULL).tree_ok, "a wrong tree is found");
+	c.want = "!a whiteout";
+	ok(!spoiled(&c, NULL).tree_ok, "an error that does not come is found");
+	c.layers[0] = "f .wh. x";
+	c.want = "!another error";
+	v = spoiled(&c, NULL);
+	ok(!v.tree_ok && !v.form_ok, "other words are found: %s", v.tree);
+	ok(form_has_id(&c, 1, "control") && !form_has_id(&c, 1, "contr0l"), "ids are told apart");
 }
 
 int main(void)
 {
-	struct err e = { 0 };
-	bool overlay;
+	const size_t n = sizeof(cases) / sizeof(cases[0]);
+	struct forms_run run;
 
-	umask(0);
-	if (unpack_load(&e) < 0) {
-		diag("%s", e.msg);
-		return 1;
-	}
-	overlay = overlay_works();
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		test_case(&cases[i], overlay);
+	forms_begin(&run);
+	forms_check(cases, n, &run);
+	forms_complete(cases, n, 'W', 1, 22, "");
+	forms_complete(cases, n, 'T', 1, 18, "");
+	forms_complete(cases, n, 'L', 1, 7, "");
+	printf("# %d generated archives in both forms\n", run.archives);
+	ok(run.archives >= FORMS_AT_LEAST, "%d images, at least %d", run.archives, FORMS_AT_LEAST);
+	test_controls(&run);
 	return done_testing();
 }
