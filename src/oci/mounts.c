@@ -232,6 +232,10 @@ static const char *check_mount(const struct mount *m)
 		return "nothing can be mounted over /";
 	if (path_below(dst, GPU_DIR))
 		return GPU_DIR " is for the driver's libraries";
+	if (m->row->type == M_PROC && !str_eq(dst, "/proc"))
+		return "only at /proc, where parts of it are hidden";
+	if (m->row->type == M_SYSFS && !str_eq(dst, "/sys"))
+		return "only at /sys, where parts of it are hidden";
 	if (str_eq(dst, "/dev") && m->row->type != M_TMPFS)
 		return "only a tmpfs: it is the list of what can be opened";
 	if (str_eq(dst, "/dev") && m->op.attrs & RO)

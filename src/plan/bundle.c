@@ -109,6 +109,8 @@ static void bundle_mount(struct builder *b, struct op op)
 {
 	bool fresh_sys = b->net_private && b->host->proc_fresh;
 
+	if (op.kind == OP_PROC || op.kind == OP_SYSFS || str_eq(op.dst, "/dev"))
+		op.flags |= OPF_NOFOLLOW;
 	if (op.kind == OP_PROC && !b->pid_private)
 		op.flags |= OPF_HOST;
 	if (op.kind == OP_SYSFS && !fresh_sys)

@@ -65,6 +65,12 @@ static const char *check_op(const struct op *op)
 		return "a file or link without content";
 	if (op->kind == OP_SYSFS && !(op->attrs & MOUNT_ATTR_RDONLY))
 		return "/sys that can be written";
+	/* what is hidden there is hidden by these names */
+	if ((op->kind == OP_PROC && !str_eq(op->dst, "/proc")) ||
+	    (op->kind == OP_SYSFS && !str_eq(op->dst, "/sys")))
+		return "/proc or /sys in another place";
+	if ((op->kind == OP_PROC || op->kind == OP_SYSFS) && !(op->flags & OPF_NOFOLLOW))
+		return "/proc or /sys where a link of the image leads";
 	return check_gpu_dir(op);
 }
 

@@ -42,7 +42,7 @@ static void base_proc(struct builder *b)
 			.kind = OP_PROC,
 			.dst = "/proc",
 			.attrs = NO_SUID_DEV_EXEC,
-			.flags = b->pid_private ? 0 : OPF_HOST,
+			.flags = OPF_NOFOLLOW | (b->pid_private ? 0 : OPF_HOST),
 			.why = "base: /proc",
 		});
 }
@@ -62,7 +62,7 @@ static void base_sys(struct builder *b)
 			.kind = OP_SYSFS,
 			.dst = "/sys",
 			.attrs = NO_SUID_DEV_EXEC | MOUNT_ATTR_RDONLY,
-			.flags = fresh ? 0 : OPF_HOST,
+			.flags = OPF_NOFOLLOW | (fresh ? 0 : OPF_HOST),
 			.why = "base: /sys",
 		});
 }
@@ -127,6 +127,7 @@ static void base_dev(struct builder *b)
 			.attrs = NO_SUID_EXEC,
 			.size = PLAN_DEV_SIZE,
 			.mode = 0755,
+			.flags = OPF_NOFOLLOW,
 			.why = "base: /dev",
 		});
 	plan_dev_nodes(b);

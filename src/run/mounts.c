@@ -84,25 +84,6 @@ static int parent_open(struct child *c, const struct op *op, struct spot *ret, i
 	return ret->dir;
 }
 
-/* A mount point that must be where its name says, not where a link leads. */
-static int directory_open(struct child *c, const struct op *op, struct err *e)
-{
-	_cleanup_fd_ int parent = -1;
-	struct spot s;
-	int fd, r;
-
-	r = parent_open(c, op, &s, &parent);
-	if (r < 0)
-		return op_error(op, -r, e);
-	if (mkdirat(s.dir, s.name, 0755) < 0 && errno != EEXIST)
-		return op_error(op, errno, e);
-	fd = openat(s.dir, s.name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return err_set(e, errno, "%s (%s): is not a directory inside the image", op->dst,
-			       op->why);
-	return fd;
-}
-
 static int target_failed(const struct op *op, int r, struct err *e)
 {
 	op_error(op, -r, e);
@@ -111,12 +92,40 @@ static int target_failed(const struct op *op, int r, struct err *e)
 	return r;
 }
 
+/*
+ * A mount point that must be where its name says, not where a link leads: what is hidden of /proc
+ * and /sys is hidden below these names, and Landlock's list hangs on /dev.
+ */
+static int directory_open(struct child *c, const struct op *op, struct err *e)
+{
+	const int flags = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	_cleanup_fd_ int parent = -1;
+	struct spot s;
+	int fd, r;
+
+	r = parent_open(c, op, &s, &parent);
+	if (r < 0)
+		return op_error(op, -r, e);
+	fd = openat(s.dir, s.name, flags);
+	if (fd < 0 && errno == ENOENT) {
+		if (mkdirat(s.dir, s.name, 0755) < 0 && errno != EEXIST)
+			return target_failed(op, -errno, e);
+		fd = openat(s.dir, s.name, flags);
+	}
+	if (fd < 0)
+		return err_set(e, errno, "%s (%s): is not a directory inside the image", op->dst,
+			       op->why);
+	return fd;
+}
+
 /* The mount point of an operation; a missing one is made. */
 static int target_open(struct child *c, const struct op *op, bool directory, struct err *e)
 {
 	struct stat st;
 	int fd;
 
+	if (op->flags & OPF_NOFOLLOW)
+		return directory_open(c, op, e);
 	fd = directory ? root_mkdirs(c->root, op->dst, 0755) : root_mkfile(c->root, op->dst, 0644);
 	if (fd >= 0 && directory)
 		return fd;
@@ -237,7 +246,7 @@ static int mount_fresh_on(struct child *c, const struct op *op, const char *type
 	_cleanup_fd_ int target = -1;
 	char path[FD_PATH_MAX];
 
-	target = op->flags & OPF_NOFOLLOW ? directory_open(c, op, e) : target_open(c, op, true, e);
+	target = target_open(c, op, true, e);
 	if (target < 0)
 		return target;
 	place_drop(c);
@@ -270,16 +279,14 @@ static int op_tmpfs(struct child *c, const struct op *op, struct err *e)
 	r = mount_fresh(c, op, "tmpfs", data, e);
 	if (r < 0)
 		return r;
-	if (strcmp(op->dst, "/dev") == 0) {
-		/* the device directory itself, whatever is mounted over it later */
-		(void)fd_close(c->dev);
-		fd = place_fresh(c, op->dst);
-		c->dev = fd == -ELOOP ? root_open(c->root, op->dst, O_PATH | O_DIRECTORY, 0) : fd;
-		return c->dev < 0 ? op_error(op, -c->dev, e) : 0;
-	}
 	/* a directory of ours: what it is for comes next */
 	fd = op->flags & OPF_NOFOLLOW ? place_fresh(c, op->dst) : 0;
-	return fd < 0 ? op_error(op, -fd, e) : 0;
+	if (fd < 0)
+		return op_error(op, -fd, e);
+	/* the device directory itself, whatever is mounted over it later */
+	if (op->flags & OPF_NOFOLLOW && strcmp(op->dst, "/dev") == 0)
+		c->dev = fd;
+	return 0;
 }
 
 static int op_proc(struct child *c, const struct op *op, struct err *e)

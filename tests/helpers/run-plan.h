@@ -67,8 +67,12 @@ static TAP_UNUSED struct plan *plan_new(const char *script)
 	p->container.root.base = arena_printf(arena, "%s/state/mnt", dir);
 	strv_push(arena, &p->container.root.lowers, arena_printf(arena, "%s/lower", dir));
 	add_host_tree(p);
-	add(p, (struct op){ .kind = OP_PROC, .dst = "/proc" });
-	add(p, (struct op){ .kind = OP_TMPFS, .dst = "/dev", .mode = 0755, .size = 1U << 20 });
+	add(p, (struct op){ .kind = OP_PROC, .dst = "/proc", .flags = OPF_NOFOLLOW });
+	add(p, (struct op){ .kind = OP_TMPFS,
+			    .dst = "/dev",
+			    .mode = 0755,
+			    .size = 1U << 20,
+			    .flags = OPF_NOFOLLOW });
 	add(p,
 	    (struct op){
 		    .kind = OP_BIND_DEV, .src = "/dev/null", .dst = "/dev/null", .rdev = 0x103 });

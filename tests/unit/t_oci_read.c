@@ -173,6 +173,9 @@ static const struct {
 	  ",\"rlimits\":[{\"type\":\"RLIMIT_CPU\",\"soft\":1,\"hard\":1},"
 	  "{\"type\":\"RLIMIT_CPU\",\"soft\":1,\"hard\":1}]",
 	  "rlimits[1]: RLIMIT_CPU: named twice" },
+	{ MOUNT, "{\"destination\":\"/proc2\",\"type\":\"proc\"}", "/proc2: only at /proc" },
+	{ MOUNT, "{\"destination\":\"/s\",\"type\":\"sysfs\",\"options\":[\"ro\"]}",
+	  "/s: only at /sys" },
 	{ MOUNT, "{\"type\":\"tmpfs\"}", "mounts[0].destination: missing" },
 	{ MOUNT, "{\"destination\":\"x\",\"type\":\"tmpfs\"}", "not an absolute path" },
 	{ MOUNT, "{\"destination\":\"/\",\"type\":\"tmpfs\"}", "over /" },

@@ -1,0 +1,32 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# What keeps a command in: each layer with the control that shows it would be seen when missing.
+load common
+
+# ---- masks -----------------------------------------------------------------------------------
+
+# An image in which what is a directory of ours is a link: hidden paths are hidden by their names.
+@test "a link of the image in the place of /proc, /sys or /dev ends the start" {
+	local dir
+	small "$T/root"
+	mkdir "$T/root/x" "$T/root/dev" "$T/root/sys"
+	ln -s /x "$T/root/dev/hop"
+	for dir in proc sys; do
+		for target in dev/hop sys/hop /x / /dev; do
+			rm -rf "$T/root/proc" "$T/root/sys"
+			mkdir "$T/root/proc" "$T/root/sys"
+			ln -s /x "$T/root/sys/hop"
+			works "dir:$T/root" true
+			rm -r "$T/root/${dir:?}"
+			ln -s "$target" "$T/root/$dir"
+			fails 125 "dir:$T/root" true
+			says "step mounts: /$dir .*not a directory inside the image"
+		done
+	done
+	rm -rf "$T/root/proc" "$T/root/sys" "$T/root/dev"
+	for target in / /x /proc; do
+		ln -sfn "$target" "$T/root/dev"
+		fails 125 "dir:$T/root" true
+		says "step mounts: /dev .*not a directory inside the image"
+	done
+}
