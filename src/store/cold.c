@@ -104,20 +104,26 @@ static bool seen_before(const struct unpacking *u, uint32_t i)
 	return false;
 }
 
-/* Which layers must be unpacked; a stored one that is damaged at its head is moved away. */
-static void choose_layers(struct unpacking *u, struct msg *order)
+/* Which layers must be unpacked: those that are not there, or not whole any more. */
+static int choose_layers(struct unpacking *u, struct msg *order, struct err *e)
 {
 	for (uint32_t i = 0; i < u->n; i++) {
-		if (!u->ids[i][0]) {
-			order->wanted[i] = 1;
+		int r = 0;
+
+		if (u->ids[i][0] && seen_before(u, i))
 			continue;
-		}
-		if (seen_before(u, i))
-			continue;
-		if (layer_open(u, u->place->fd, stored_path(u, STORE_LAYERS, u->ids[i]),
-			       &u->layers[i]) < 0)
-			order->wanted[i] = 1;
+		if (u->ids[i][0])
+			r = stored_whole(u->place, STORE_LAYERS, u->ids[i], e);
+		if (r < 0)
+			return r;
+		order->wanted[i] = r == 0;
+		if (r > 0)
+			r = layer_open(u, u->place->fd, stored_path(u, STORE_LAYERS, u->ids[i]),
+				       &u->layers[i]);
+		if (r < 0)
+			return err_sys(e, -r, "%s: the stored layer %u", label(u), i + 1);
 	}
+	return 0;
 }
 
 /* ---- the worker's answers --------------------------------------------------------------- */
@@ -226,11 +232,19 @@ static int open_repeated(struct unpacking *u, struct err *e)
 	return 0;
 }
 
-/* Move @from of the stage to @to; somebody else's that is there already is as good. */
-static int publish_directory(struct unpacking *u, const char *from, const char *to, struct err *e)
+/* Move @from of the stage to DIR/ID; somebody else's that is there already, and whole, is as good. */
+static int publish_directory(struct unpacking *u, const char *from, const char *dir, const char *id,
+			     struct err *e)
 {
+	const char *to = stored_path(u, dir, id);
 	int r = rename_new(u->stage.fd, from, u->place->fd, to);
 
+	if (r == -EEXIST) {
+		r = stored_whole(u->place, dir, id, e);
+		if (r != 0)
+			return r < 0 ? r : 0;
+		r = rename_new(u->stage.fd, from, u->place->fd, to);
+	}
 	if (r < 0 && r != -EEXIST)
 		return err_sys(e, -r, "%s/" STORE_VERSION "/%s", u->place->path, to);
 	return 0;
@@ -246,7 +260,7 @@ static int publish_layers(struct unpacking *u, struct err *e)
 		if (!u->fresh[i])
 			continue;
 		(void)snprintf(name, sizeof(name), WORKER_LAYER, i);
-		r = publish_directory(u, name, stored_path(u, STORE_LAYERS, u->ids[i]), e);
+		r = publish_directory(u, name, STORE_LAYERS, u->ids[i], e);
 		if (r < 0)
 			return r;
 	}
@@ -318,6 +332,7 @@ static int publish_record(struct unpacking *u, const char **ret_file, struct err
 	int r;
 
 	rec->unpacked = (int64_t)time(NULL);
+	rec->uptime = boot_seconds();
 	boot_id(rec->boot);
 	memset(&rec->image.diff_ids, 0, sizeof(rec->image.diff_ids));
 	for (uint32_t i = 0; i < u->n; i++)
@@ -335,17 +350,16 @@ static int make_flat(struct unpacking *u, const char **ret_file, struct err *e)
 	const struct msg order = { .type = MSG_FLAT };
 	struct image *image = &u->record.image;
 	const char *dir = WORKER_TREE;
-	int dirfd = u->stage.fd, r = 0;
+	int dirfd = u->stage.fd;
+	int r = *image->id ? stored_whole(u->place, STORE_TREES, image->id, e) : 0;
 	struct layer tree = { .fs = -1, .list = -1 };
 	struct view v;
 
 	image->form = IMAGE_FORM_FLAT;
-	if (*image->id &&
-	    layer_open(u, u->place->fd, stored_path(u, STORE_TREES, image->id), &tree) == 0) {
-		layer_close(&tree);
+	if (r > 0) {
 		dirfd = u->place->fd;
 		dir = stored_path(u, STORE_TREES, image->id);
-	} else {
+	} else if (r == 0) {
 		r = conversation_order(&u->talk, &order, e);
 		if (r == 0)
 			r = hear_layers(u, e);
@@ -369,7 +383,7 @@ static int make_flat(struct unpacking *u, const char **ret_file, struct err *e)
 	fill_from_view(u, &v);
 	layer_close(&tree);
 	if (dirfd == u->stage.fd)
-		r = publish_directory(u, dir, stored_path(u, STORE_TREES, image->id), e);
+		r = publish_directory(u, dir, STORE_TREES, image->id, e);
 	return r < 0 ? r : publish_record(u, ret_file, e);
 }
 
@@ -381,8 +395,9 @@ static int make_layers(struct unpacking *u, const char **ret_file, struct err *e
 	struct view v;
 	int r;
 
-	choose_layers(u, &order);
-	r = conversation_order(&u->talk, &order, e);
+	r = choose_layers(u, &order, e);
+	if (r == 0)
+		r = conversation_order(&u->talk, &order, e);
 	if (r == 0)
 		r = hear_layers(u, e);
 	if (r == 0)
@@ -444,14 +459,11 @@ static void explain_space(const struct unpacking *u, struct err *e)
 static const char *existing_record(struct unpacking *u)
 {
 	const char *file;
-	struct stat st;
 
 	if (!*u->record.image.id)
 		return NULL;
 	file = image_file(u);
-	return fstatat(u->place->fd, arena_printf(u->arena, STORE_IMAGES "/%s", file), &st, 0) == 0
-		       ? file
-		       : NULL;
+	return image_stored(u->place, u->arena, file) ? file : NULL;
 }
 
 static int unpack(struct unpacking *u, const char **ret_file, struct err *e)

@@ -81,6 +81,8 @@ static int load_after_boot(struct want *w, const struct place *p, const char *fi
 	r = image_settle(p, file, &rec);
 	if (r == 0)
 		load_take(w, &rec, &fd);
+	else if (r != -ESTALE)
+		err_sys(e, -r, "%s: the store's copy", w->ref->text);
 	if (r != -ESTALE)
 		return r;
 	log_warn("%s: the store's copy was damaged when the machine went down; it is removed",
@@ -96,6 +98,11 @@ static int load(struct want *w, const struct place *p, const char *file, struct 
 	struct record rec;
 	int r = image_load(p, w->a, file, w->image, &rec, &fd, e);
 
+	if (r == -ESTALE && !image_stored(p, w->a, file)) {
+		if (e)
+			*e = (struct err){ .code = 0 };
+		return -ENOENT;
+	}
 	if (r < 0)
 		return r;
 	if (p->read_only || !image_unsettled(p, file, &rec)) {
@@ -306,6 +313,8 @@ int store_ensure(struct store *s, struct arena *a, const struct image_ref *ref,
 	struct want w = { .s = s, .a = a, .ref = ref, .o = o, .image = &image, .lock = -1 };
 	int r = ensure(&w, e);
 
+	if (r < 0 && !err_is_set(e))
+		err_sys(e, -r, "%s: the store's record", ref->text);
 	if (r < 0) {
 		(void)fd_close(w.lock);
 		return r;

@@ -111,10 +111,12 @@ static int mark(struct arena *a, const struct place *p, struct seen *marks)
 		char kind;
 
 		r = image_load(p, a, files.v[i], &image, &rec, &fd, NULL);
-		if (r == -ENOENT) {
+		if (r == -ENOENT || (r == -ESTALE && !image_stored(p, a, files.v[i]))) {
 			r = 0;
 			continue;
 		}
+		if (r == -ESTALE) /* and somebody holds it */
+			r = -EBADMSG;
 		kind = r == 0 && image.form == IMAGE_FORM_LAYERS ? 'l' : 't';
 		for (size_t k = 0; r == 0 && k < rec.lowers.n; k++)
 			(void)seen_add(marks, kind, rec.lowers.v[k], strlen(rec.lowers.v[k]));
@@ -137,12 +139,32 @@ static int sweep(struct arena *a, const struct place *p, const struct seen *mark
 	return r;
 }
 
+/* Those of link_point() who was killed on the way. */
+static int drop_new_links(struct arena *a, const struct place *p, const char *dir)
+{
+	_cleanup_fd_ int fd = open_dir(p, dir);
+	struct strv names = { 0 };
+	int r = fd < 0 ? fd : read_names(a, p, dir, &names);
+
+	for (size_t i = 0; r == 0 && i < names.n; i++) {
+		if (str_after(names.v[i], LINK_NEW) && unlinkat(fd, names.v[i], 0) < 0 &&
+		    errno != ENOENT)
+			r = -errno;
+	}
+	return r;
+}
+
 /* Under the exclusive lock of the store.  With a damaged record nothing is known: all stays. */
 static int collect(struct arena *a, const struct place *p, uint64_t *n)
 {
+	static const char *const linked[] = { STORE_NAMES, STORE_FILES, "." };
 	struct seen marks;
-	int r;
+	int r = 0;
 
+	for (size_t i = 0; r == 0 && i < ELEMENTS(linked); i++)
+		r = drop_new_links(a, p, linked[i]);
+	if (r < 0)
+		return r;
 	seen_begin(&marks);
 	r = mark(a, p, &marks);
 	if (r == 0)

@@ -6,8 +6,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include <gpurun/dirents.h>
@@ -93,10 +95,12 @@ const char *name_decode(struct arena *a, const char *file)
 
 int link_point(int dirfd, const char *name, const char *target)
 {
+	uint64_t serial = (uint64_t)getpid();
 	char tmp[64];
 
-	(void)snprintf(tmp, sizeof(tmp), ".new.%d", (int)getpid());
-	(void)unlinkat(dirfd, tmp, 0);
+	/* a pid is not enough: who shares the store may be in another namespace */
+	(void)!getrandom(&serial, sizeof(serial), GRND_NONBLOCK);
+	(void)snprintf(tmp, sizeof(tmp), LINK_NEW "%016" PRIx64, serial);
 	if (symlinkat(target, dirfd, tmp) < 0)
 		return -errno;
 	if (renameat(dirfd, tmp, dirfd, name) < 0) {
@@ -239,6 +243,23 @@ static int record_open(const struct place *p, const char *file, off_t *ret_size)
 	return st.st_nlink == 0 ? -ENOENT : fd_take(&fd);
 }
 
+/* A machine that goes down leaves a file empty, or zeros in it; no string of a record is empty. */
+static bool record_is_torn(const char *text, size_t len)
+{
+	static const char end[] = "\0end";
+
+	return len < sizeof(end) || memcmp(text + len - sizeof(end), end, sizeof(end)) != 0 ||
+	       *text == '\0' || memmem(text, len, "\0\0", 2);
+}
+
+static int say_damaged(const struct place *p, const char *file, const char *why, struct err *e)
+{
+	err_set(e, EBADMSG, "%s/" STORE_VERSION "/" STORE_IMAGES "/%s: the record is damaged: %s",
+		p->path, file, why);
+	err_hint(e, "gpurun rm %.12s", file);
+	return -EBADMSG;
+}
+
 int image_load(const struct place *p, struct arena *a, const char *file, struct image *ret,
 	       struct record *ret_record, int *ret_fd, struct err *e)
 {
@@ -252,16 +273,14 @@ int image_load(const struct place *p, struct arena *a, const char *file, struct 
 	if (fd < 0)
 		return fd;
 	r = fd_read_sized(fd, a, size, RECORD_MAX, &text, &len);
-	if (r == 0)
-		r = record_parse(a, text, len, &rec);
-	if (r == 0 && rec.lowers.n == 0)
-		r = -EBADMSG;
-	if (r < 0) {
-		err_set(e, -r,
-			"%s/" STORE_VERSION "/" STORE_IMAGES "/%s: the record is damaged: %s",
-			p->path, file, err_text(-r));
-		err_hint(e, "gpurun rm %.12s", file);
-		return -EBADMSG;
+	if (r < 0)
+		return say_damaged(p, file, err_text(-r), e);
+	if (record_parse(a, text, len, &rec) < 0 || rec.lowers.n == 0) {
+		bool torn = record_is_torn(text, len);
+
+		(void)say_damaged(p, file,
+				  torn ? "it was not written to its end" : err_text(EBADMSG), e);
+		return torn ? -ESTALE : -EBADMSG;
 	}
 	image_lowers(a, p, &rec, &rec.image.lowers);
 	rec.image.abi.ld_cache = abi_locate(a, &rec.image.lowers, rec.image.abi.ld_cache);
@@ -286,6 +305,8 @@ int image_publish(const struct place *p, struct arena *a, int stage_fd, const ch
 
 	(void)snprintf(path, sizeof(path), STORE_IMAGES "/%s", file);
 	if (err == 0)
+		err = rename_new(stage_fd, "record", p->fd, path);
+	if (err == -EEXIST && !image_stored(p, a, file))
 		err = rename_new(stage_fd, "record", p->fd, path);
 	if (err == -EEXIST)
 		err = 0;

@@ -55,7 +55,8 @@ static int names_of(struct arena *a, const struct place *p, const char *file, st
 		return fd;
 	dirents_begin(&ents, fd);
 	while ((r = dirents_next(&ents, &name, NULL)) > 0) {
-		if (link_read(p, STORE_NAMES, name, target) && str_eq(target, file))
+		if (!str_after(name, LINK_NEW) && link_read(p, STORE_NAMES, name, target) &&
+		    str_eq(target, file))
 			strv_push(a, ret, name_decode(a, name));
 	}
 	return r;

@@ -33,6 +33,8 @@ static const char *const directories[] = {
 	STORE_LOCK,   STORE_TMP,   STORE_TRASH,  STORE_KEEP,  STORE_SCRATCH, /* last: see below */
 };
 
+#define STORE_VERSION_UPPER "V1"
+
 #define HINT_ELSEWHERE "name a directory of yours on a local disk: --store DIR or GPURUN_STORE=DIR"
 
 static const char *network_name(int fd)
@@ -73,22 +75,18 @@ static int make_parents(struct arena *a, const char *path)
 	return mkdir(copy, 0700) < 0 && errno != EEXIST ? -errno : 0;
 }
 
-/* Two names that differ in case only must be two files, or layers would lose some. */
+/*
+ * Two names that differ in case only must be two files, or layers would lose some.  Asked by the
+ * name of the directory that was just made, so that nothing is left of the question.
+ */
 static int check_case(int fd, const char *path, struct err *e)
 {
-	struct stat st;
-	char upper[40], lower[40];
-	int file, r;
+	struct stat lower, upper;
 
-	(void)snprintf(upper, sizeof(upper), "CaseProbe.%d", (int)getpid());
-	(void)snprintf(lower, sizeof(lower), "caseprobe.%d", (int)getpid());
-	file = openat(fd, upper, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-	if (file < 0)
+	if (fstatat(fd, STORE_VERSION, &lower, AT_SYMLINK_NOFOLLOW) < 0)
 		return err_sys(e, errno, "%s: store", path);
-	r = fstatat(fd, lower, &st, AT_SYMLINK_NOFOLLOW);
-	(void)unlinkat(fd, upper, 0);
-	(void)fd_close(file);
-	if (r < 0)
+	if (fstatat(fd, STORE_VERSION_UPPER, &upper, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    upper.st_ino != lower.st_ino)
 		return 0;
 	err_set(e, EINVAL, "%s: the file system does not tell upper case from lower case", path);
 	err_hint(e, HINT_ELSEWHERE);
@@ -272,6 +270,8 @@ static const char *read_only_trust(const struct stat *st, uid_t uid)
 		return "it belongs neither to root nor to you";
 	if (st->st_mode & S_IWOTH)
 		return "everybody may write there";
+	if (st->st_mode & S_IWGRP)
+		return "a group may write there";
 	return NULL;
 }
 
@@ -293,10 +293,18 @@ static void open_read_only(struct store *s, const char *path)
 	}
 	p.fd = openat(fd, STORE_VERSION, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	p.dev = st.st_dev;
-	if (p.fd >= 0)
+	if (p.fd < 0 || fstat(p.fd, &st) < 0) {
+		if (errno != ENOENT) /* without one it is merely empty */
+			log_warn("GPURUN_STORE_RO: %s is left out: %s", path, err_text(errno));
+		return;
+	}
+	why = read_only_trust(&st, s->uid);
+	if (!why) {
 		VEC_PUSH(s->arena, s->ro, s->n_ro, s->cap_ro, p);
-	else if (errno != ENOENT) /* without one it is merely empty */
-		log_warn("GPURUN_STORE_RO: %s is left out: %s", path, err_text(errno));
+		return;
+	}
+	log_warn("GPURUN_STORE_RO: %s/" STORE_VERSION " is left out: %s", path, why);
+	(void)fd_close(p.fd);
 }
 
 void place_open_read_only(struct store *s, const char *list)

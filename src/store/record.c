@@ -72,6 +72,7 @@ static const struct field {
 	F_LATER("driver", K_LIST, image.abi.drivers),
 	F_LATER("compat", K_LIST, image.abi.compat),
 	F_LATER("compat_note", K_TEXT, image.abi.compat_note),
+	F_LATER("uptime", K_U64, uptime),
 #undef F
 #undef F_LATER
 #undef FIELD

@@ -26,7 +26,9 @@
  * @boot:     boot id of the machine when the files were written, or RECORD_SETTLED: they are
  *	      known to have reached the disk.  It is replaced in place (RECORD_BOOT_OFFSET)
  * @lowers:   keys of the directories, the topmost first: diff_ids, or one image id (flat)
- * @unpacked: seconds since the epoch
+ * @unpacked: seconds since the epoch, for people
+ * @uptime:   the same for us: seconds since the boot (0: a record from before there was this), as
+ *	      clocks are set
  * @image:    without lowers, which depend on where the store is
  * @abi:      image.abi was looked at (abi.ld_cache as abi_look() leaves it).  Records that were
  *	      written before it was are without: they stay good, in stores that we may not write,
@@ -36,6 +38,7 @@ struct record {
 	char boot[RECORD_BOOT + 1];
 	struct strv lowers;
 	int64_t unpacked;
+	uint64_t uptime;
 	struct image image;
 	bool abi;
 };

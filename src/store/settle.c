@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include <gpurun/fd.h>
+#include <gpurun/log.h>
 #include <gpurun/str.h>
 
 /* The kernel's own limits are 30 s (dirty_expire_centisecs), and 10 minutes in laptop mode. */
@@ -31,6 +32,22 @@ void boot_id(char ret[RECORD_BOOT + 1])
 	if (fd < 0 || fd_read_up_to(fd, ret, RECORD_BOOT) != RECORD_BOOT)
 		memcpy(ret, RECORD_SETTLED, RECORD_BOOT);
 	ret[RECORD_BOOT] = '\0';
+}
+
+uint64_t boot_seconds(void)
+{
+	struct timespec now;
+
+	return clock_gettime(CLOCK_MONOTONIC, &now) == 0 ? (uint64_t)now.tv_sec : 0;
+}
+
+static bool long_ago(const struct record *r)
+{
+	uint64_t now = boot_seconds();
+
+	if (r->uptime > 0)
+		return now >= r->uptime && now - r->uptime >= SETTLE_SECONDS;
+	return (int64_t)time(NULL) - r->unpacked >= SETTLE_SECONDS;
 }
 
 /* Everybody writes the same bytes, in place: the record's lock hangs on its inode. */
@@ -53,20 +70,48 @@ static const char *record_dir(const struct record *r)
 	return r->image.form == IMAGE_FORM_LAYERS ? STORE_LAYERS : STORE_TREES;
 }
 
-/* What is damaged goes out of the way of the next unpacking. */
+/* 0; 1: it was damaged, and is out of the way of the next unpacking; -errno.  Under LOCK_SETTLE. */
+static int inspect_one(const struct place *p, const char *dir, const char *name)
+{
+	int r = verify_quick(p, dir, name);
+
+	if (r > 0)
+		r = move_to_trash(p, dir, name);
+	else
+		return r;
+	return r < 0 ? r : 1;
+}
+
+int stored_whole(const struct place *p, const char *dir, const char *name, struct err *e)
+{
+	_cleanup_fd_ int lock = -1;
+	char path[PATH_MAX];
+	struct stat st;
+	int r;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+	if (fstatat(p->fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
+		return 0;
+	lock = lock_open(p, LOCK_SETTLE, true, LOCK_WAIT, NULL, e);
+	if (lock < 0)
+		return lock;
+	r = inspect_one(p, dir, name);
+	if (r < 0)
+		return err_sys(e, -r, "%s/" STORE_VERSION "/%s", p->path, path);
+	return r == 0;
+}
+
 static int inspect(const struct place *p, const struct record *r)
 {
 	int found = 0;
 
 	for (size_t i = 0; i < r->lowers.n; i++) {
-		int err = verify_quick(p, record_dir(r), r->lowers.v[i]);
+		int err = inspect_one(p, record_dir(r), r->lowers.v[i]);
 
-		if (err > 0) {
-			found = -ESTALE;
-			err = move_to_trash(p, record_dir(r), r->lowers.v[i]);
-		}
 		if (err < 0)
 			return err;
+		if (err > 0)
+			found = -ESTALE;
 	}
 	return found;
 }
@@ -80,7 +125,7 @@ bool image_unsettled(const struct place *p, const char *file, const struct recor
 	boot_id(now);
 	if (!str_eq(r->boot, now))
 		return true;
-	if ((int64_t)time(NULL) - r->unpacked >= SETTLE_SECONDS)
+	if (long_ago(r))
 		(void)mark_settled(p, file); /* else the next start does it */
 	return false;
 }
@@ -92,4 +137,19 @@ int image_settle(const struct place *p, const char *file, const struct record *r
 	if (err == 0)
 		(void)mark_settled(p, file);
 	return err;
+}
+
+bool image_stored(const struct place *p, struct arena *a, const char *file)
+{
+	struct err e = { .code = 0 };
+	struct image image;
+	int fd = -1;
+	int r = image_load(p, a, file, &image, NULL, &fd, &e);
+
+	(void)fd_close(fd);
+	if (r == -ESTALE && !p->read_only && image_drop(p, a, file) == 0) {
+		log_warn("%s; it is removed", e.msg);
+		return false;
+	}
+	return r != -ENOENT;
 }

@@ -113,7 +113,8 @@ uint64_t stage_sweep(int parent, const char *prefix, const struct place *p, cons
 /**
  * image_load - read the record @file of images/, take the shared lock (unless read-only)
  * @ret_fd: holds the lock
- * Return: 0; -ENOENT; -EBADMSG when it is damaged (with @e filled); -errno
+ * Return: 0; -ENOENT; -EBADMSG when it is damaged, -ESTALE when it was not written to its end
+ * (both with @e filled); -errno
  */
 int image_load(const struct place *p, struct arena *a, const char *file, struct image *ret,
 	       struct record *ret_record, int *ret_fd, struct err *e);
@@ -134,7 +135,8 @@ bool link_read(const struct place *p, const char *dir, const char *name, char re
 /** image_lowers - the absolute directories of a record */
 void image_lowers(struct arena *a, const struct place *p, const struct record *r, struct strv *ret);
 
-/** link_point - a symbolic link that replaces the old one atomically */
+/** link_point - a symbolic link that replaces the old one atomically; before, it is LINK_NEW* */
+#define LINK_NEW ".new."
 int link_point(int dirfd, const char *name, const char *target);
 
 /* ---- settle.c ---- */
@@ -148,12 +150,30 @@ bool image_unsettled(const struct place *p, const char *file, const struct recor
  */
 int image_settle(const struct place *p, const char *file, const struct record *r);
 
+/**
+ * stored_whole - a layer or tree that another image left in DIR/NAME: is it there, and whole?
+ * Return: 1; 0: it is not, and what there was is in the trash; -errno
+ */
+int stored_whole(const struct place *p, const char *dir, const char *name, struct err *e);
+
+/**
+ * image_stored - is there a record @file in images/?  One that was not written to its end is
+ * removed, with a warning, and was none.
+ */
+bool image_stored(const struct place *p, struct arena *a, const char *file);
+
+/** boot_seconds - since the boot, whatever the clock is set to */
+uint64_t boot_seconds(void);
+
 /** boot_id - of the running kernel, or zeros where it is not told */
 void boot_id(char ret[RECORD_BOOT + 1]);
 
 /* ---- verify.c ---- */
 
-/** verify_quick - as store_verify for one layer or tree, without reading contents */
+/**
+ * verify_quick - what a machine that went down did to a layer or tree: as store_verify, but without
+ * the contents of files that have no holes
+ */
 int verify_quick(const struct place *p, const char *dir, const char *name);
 
 /* ---- gc.c ---- */

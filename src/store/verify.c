@@ -55,9 +55,25 @@ struct check {
 	void (*report)(void *arg, const char *what, const char *why);
 	void *arg;
 	struct arena *arena; /* for messages */
-	bool quick;          /* do not read contents */
+	bool quick;          /* read no contents but those of files with holes */
 	int damaged;
+	int failed; /* quick: what kept us from looking; -errno */
 };
+
+/*
+ * Is it the host that fails, and not what was looked at?  A user who asks is told either way; where
+ * the damaged goes for it (quick), nothing may go for want of a descriptor.
+ */
+static bool host_failed(struct check *c, int err)
+{
+	static const int of_host[] = { EMFILE, ENFILE, ENOMEM, EIO, EINTR };
+
+	for (size_t i = 0; c->quick && i < ELEMENTS(of_host); i++) {
+		if (err == of_host[i])
+			c->failed = -err;
+	}
+	return c->failed < 0;
+}
 
 static void damage(struct check *c, const char *path, const char *why)
 {
@@ -192,14 +208,30 @@ static bool type_fits(const struct word *w, const struct stat *st)
 	return false;
 }
 
-static const char *check_file(const struct word *w, int dirfd, const char *name)
+/*
+ * What a machine that goes down has not written yet is missing from the end of a file, or it is a
+ * hole in it: of extents that were allocated and not written (ext4), or below a size that was set.
+ */
+static bool file_is_solid(int fd, uint64_t size)
+{
+	off_t hole = size > 0 ? lseek(fd, 0, SEEK_HOLE) : 0;
+
+	return hole >= 0 && (uint64_t)hole >= size;
+}
+
+static const char *check_file(struct check *c, const struct word *w, int dirfd, const char *name)
 {
 	_cleanup_fd_ int fd =
 		openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	uint32_t crc;
+	int r = fd < 0 ? -errno : 0;
 
-	if (fd < 0 || crc_file(fd, w->size, &crc) < 0)
-		return "it cannot be read";
+	if (fd >= 0 && c->quick && file_is_solid(fd, w->size))
+		return NULL;
+	if (r == 0)
+		r = crc_file(fd, w->size, &crc);
+	if (r < 0)
+		return host_failed(c, -r) ? NULL : "it cannot be read";
 	return crc == w->crc ? NULL : "the contents have changed";
 }
 
@@ -225,8 +257,8 @@ static const char *check_opaque(int dirfd, const char *name)
 	return "the mark of an opaque directory is missing";
 }
 
-static const char *check_one(const struct check *c, const struct word *w, int dirfd,
-			     const char *name, const struct stat *st)
+static const char *check_one(struct check *c, const struct word *w, int dirfd, const char *name,
+			     const struct stat *st)
 {
 	if (!type_fits(w, st))
 		return "it is of another type";
@@ -235,10 +267,8 @@ static const char *check_one(const struct check *c, const struct word *w, int di
 		return "the mode has changed";
 	if (w->type == LISTING_FILE && (uint64_t)st->st_size != w->size)
 		return "the size has changed";
-	if (c->quick)
-		return NULL;
 	if (w->type == LISTING_FILE)
-		return check_file(w, dirfd, name);
+		return check_file(c, w, dirfd, name);
 	if (w->type == LISTING_LINK)
 		return check_link(w, dirfd, name);
 	if (w->type == LISTING_DIR && w->opaque > last_gone(&c->table, w))
@@ -280,18 +310,19 @@ static int check_opened(struct check *c, int list)
 	int r = table_read(&c->table, list);
 
 	if (r < 0) {
-		damage(c, "", r == -EBADMSG ? "the list is damaged" : err_text(-r));
-		return 0;
+		if (!host_failed(c, -r))
+			damage(c, "", r == -EBADMSG ? "the list is damaged" : err_text(-r));
+		return c->failed;
 	}
 	root = table_slot(&c->table, "");
 	if (fstat(c->fs, &st) == 0 && root->path && (st.st_mode & 07777) != root->mode)
 		damage(c, "", "the mode has changed");
 	r = walk_tree(c->fs, visit, c);
-	if (r < 0)
-		damage(c, "", err_text(-r));
-	else
+	if (r == 0)
 		report_missing(c);
-	return 0;
+	else if (!host_failed(c, -r))
+		damage(c, "", err_text(-r));
+	return c->failed;
 }
 
 static int check_directory(struct check *c, const struct place *p, const char *dir,
@@ -305,11 +336,12 @@ static int check_directory(struct check *c, const struct place *p, const char *d
 	(void)snprintf(path, sizeof(path), "%s/list", c->what);
 	list = openat(p->fd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	(void)snprintf(path, sizeof(path), "%s/fs", c->what);
-	c->fs = openat(p->fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (list >= 0)
+		c->fs = openat(p->fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (list < 0 || c->fs < 0) {
-		damage(c, "", "fs or list is missing");
-		c->fs = fd_close(c->fs);
-		return 0;
+		if (!host_failed(c, errno))
+			damage(c, "", "fs or list is missing");
+		return c->failed;
 	}
 	memset(&c->table, 0, sizeof(c->table));
 	table_begin(&c->table);
@@ -341,7 +373,10 @@ int verify_quick(const struct place *p, const char *dir, const char *name)
 {
 	_cleanup_arena_ struct arena *a = arena_new(0);
 	struct check c = { .arena = a, .fs = -1, .quick = true };
-	int r = check_directory(&c, p, dir, name);
+	int r = crc_load(NULL);
+
+	if (r == 0)
+		r = check_directory(&c, p, dir, name);
 
 	return r < 0 ? r : c.damaged;
 }

@@ -4,6 +4,7 @@
  * are accepted as one.
  */
 #include <sys/mount.h>
+#include <sys/resource.h>
 
 #include "../../src/store/store_private.h"
 #include "../../src/store/userns.h"
@@ -239,6 +240,135 @@ static void test_settle(struct bench *b)
 	close(b->lock);
 	b->lock = -1;
 	is_int(bench_count(b, "images"), 0, "with its record");
+}
+
+static const char *file_text(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char buf[16];
+	ssize_t n = fd < 0 ? -1 : read(fd, buf, sizeof(buf));
+
+	if (fd >= 0)
+		close(fd);
+	return n < 0 ? "cannot be read" : text_of("%.*s", (int)n, buf);
+}
+
+static void shell(const struct bench *b, const char *command)
+{
+	if (system(text_of("cd %s/v1 && %s", b->path, command)) != 0)
+		die(command);
+}
+
+/*
+ * What a power cut leaves of files that were not written yet, and how it is found: by the record of
+ * another boot, or by whoever wants to build upon what has no record.
+ */
+static void test_power_cut(struct bench *b)
+{
+	static const struct {
+		const char *command, *what;
+		bool record; /* is lost as well */
+	} cuts[] = {
+		{ "truncate -s 0 layers/*/fs/b", "an empty file", false },
+		{ "truncate -s 0 layers/*/fs/b && truncate -s 2 layers/*/fs/b", "a hole", false },
+		{ "rm layers/*/fs/c", "a name that is missing", false },
+		{ "truncate -s 0 layers/*/list", "an empty list", false },
+		{ "rm -r layers/*/fs", "no tree", false },
+		{ "truncate -s 0 images/*", "an empty record", false },
+		{ "for f in images/*; do s=$(stat -c %s $f); truncate -s 0 $f; truncate -s $s $f; "
+		  "done",
+		  "a record of zeros", false },
+		{ "for f in images/*; do truncate -s -3 $f; done", "a record cut short", false },
+		{ "truncate -s 0 layers/*/fs/b", "an empty file, no record", true },
+		{ "truncate -s 0 layers/*/list", "an empty list, no record", true },
+		{ "truncate -s 0 layers/*/fs/b && truncate -s 2 layers/*/fs/b", "a hole, no record",
+		  true },
+	};
+	const char *file = text_of("%s/one:1.tar", b->dir);
+
+	if (!store_overlay(b->s)) {
+		skip("no overlay here, so no layers");
+		return;
+	}
+	for (size_t i = 0; i < sizeof(cuts) / sizeof(cuts[0]); i++) {
+		is_int(bench_ensure(b, file), 0, "unpacked");
+		close(b->lock);
+		b->lock = -1;
+		other_boot(b, "01234567-89ab-cdef-0123-456789abcdef");
+		shell(b, cuts[i].command);
+		if (cuts[i].record)
+			shell(b, "rm -f images/* names/* files/*");
+		is_int(bench_ensure(b, file), 0, "after %s", cuts[i].what);
+		is_int(store_verify(b->s, b->a, complain, NULL, &b->e), 0, "it is whole");
+		is_str(file_text(text_of("%s/b", b->image.lowers.v[0])), "22", "and as it was");
+	}
+}
+
+/* Two images share a layer; it is the second that finds it damaged, and both are well again. */
+static void test_shared_damage(struct bench *b)
+{
+	struct store_pruned p = { 0 };
+
+	is_int(store_prune(b->s, b->a, true, &p, &b->e), 0, "an empty store");
+	add(b, "one:1", one, 1);
+	other_boot(b, "01234567-89ab-cdef-0123-456789abcdef");
+	shell(b, "truncate -s 0 layers/*/fs/b");
+	add(b, "other:1", other, 2);
+	is_int(store_verify(b->s, b->a, complain, NULL, &b->e), 0, "an image that builds upon it");
+	is_int(bench_ensure(b, "one:1"), 0, "the other by its name");
+	is_str(file_text(text_of("%s/b", b->image.lowers.v[0])), "22", "is whole again");
+	close(b->lock);
+	b->lock = -1;
+}
+
+/* No damage is found for want of a descriptor. */
+static void test_failing_host(struct bench *b)
+{
+	struct rlimit old, few;
+
+	getrlimit(RLIMIT_NOFILE, &old);
+	few = old;
+	other_boot(b, "01234567-89ab-cdef-0123-456789abcdef");
+	for (few.rlim_cur = 4; few.rlim_cur < 16; few.rlim_cur++) {
+		setrlimit(RLIMIT_NOFILE, &few);
+		(void)bench_ensure(b, "one:1");
+		setrlimit(RLIMIT_NOFILE, &old);
+	}
+	is_int(bench_ensure(b, "one:1"), 0, "nothing was thrown away: %s", b->e.msg);
+	close(b->lock);
+	b->lock = -1;
+}
+
+/* What was on its way to be a link when its maker was killed. */
+static void test_new_links(struct bench *b)
+{
+	struct store_pruned p = { 0 };
+
+	shell(b, "f=$(ls images | head -1);"
+		 "for d in names files .; do ln -s ../images/$f $d/.new.1234; done");
+	is_int(store_prune(b->s, b->a, false, &p, &b->e), 0, "prune");
+	shell(b, "! ls -d names/.new* files/.new* .new* 2>/dev/null");
+	ok(true, "it takes half-made links");
+}
+
+/* The clock is set: neither makes it settled what was just unpacked nor the other way. */
+static void test_clock(struct bench *b)
+{
+	struct store_pruned p = { 0 };
+
+	is_int(store_prune(b->s, b->a, true, &p, &b->e), 0, "an empty store");
+	add(b, "one:1", one, 1);
+	shell(b, "sed -i 's/unpacked=[0-9]*/unpacked=1000000000/' images/*");
+	is_int(bench_ensure(b, "one:1"), 0, "unpacked long ago, says the clock");
+	ok(!is_settled(b), "but not since the boot");
+	shell(b, "sed -i 's/uptime=[0-9]*/uptime=1/' images/*");
+	is_int(bench_ensure(b, "one:1"), 0, "unpacked long ago");
+	if (boot_seconds() > 1000)
+		ok(is_settled(b), "it is settled");
+	else
+		skip("the machine has just been started");
+	close(b->lock);
+	b->lock = -1;
 }
 
 /* ---- keep and scratch ------------------------------------------------------------------- */
@@ -521,6 +651,12 @@ int main(void)
 	test_cleaner(&b);
 	test_verify(&b);
 	test_settle(&b);
+	test_power_cut(&b);
+	test_shared_damage(&b);
+	test_failing_host(&b);
+	test_new_links(&b);
+	test_clock(&b);
+	store_prune(b.s, b.a, true, &(struct store_pruned){ 0 }, &b.e);
 	test_users(&b);
 	test_keep(&b);
 	test_scratch(&b);
