@@ -21,6 +21,7 @@ enum err_topic {
 	ERR_TOPIC_PROC,      /* a fresh proc was refused by the kernel */
 	ERR_TOPIC_NOT_FOUND, /* the named image or container does not exist */
 	ERR_TOPIC_BUSY,      /* somebody holds the lock that was tried */
+	ERR_TOPIC_DEVICES,   /* the device filter of a cgroup is not to be had */
 };
 
 /* Exit statuses of docker's convention. */

@@ -66,8 +66,12 @@ struct host {
 	const char *cwd;  /* absolute, or NULL when it is gone */
 	const char *arch; /* Go's name: "amd64", "arm64" */
 	const char *const *environ;
-	uint64_t mem_total;                  /* bytes */
-	uint64_t mem_limit;                  /* bytes, memory limit of our cgroup, 0: none */
+	uint64_t mem_total;         /* bytes */
+	uint64_t mem_limit;         /* bytes, memory limit of our cgroup, 0: none */
+	const char *cgroup;         /* directory of our own in version 2, when we may put
+				     * processes below it and are root or have devd */
+	const char *cgroup_refused; /* set by the caller on ERR_TOPIC_DEVICES: why */
+	bool devd;                  /* an ordinary user, outside of jobs: gpurun devd is there */
 	struct rlimit rlimits[RLIM_NLIMITS]; /* unlimited unless host_limits() was called */
 	bool stdin_tty, stdout_tty;
 	const char *terminal; /* name of the one at stdin: "/dev/pts/3", or NULL */

@@ -17,6 +17,7 @@
 #include <sys/types.h>
 
 #include <gpurun/arena.h>
+#include <gpurun/devices.h>
 #include <gpurun/edits.h>
 #include <gpurun/err.h>
 
@@ -67,6 +68,7 @@ struct plan_container {
 	struct op_list ops;   /* in the order in which they are done */
 	const char *hostname; /* NULL: the host's stays */
 	bool loopback_up;
+	struct plan_devices devices;
 	const char *share_key; /* one container for all ranks that have this key ("123.0-" and 16
 				* hex digits: of all this half but the GPUs); NULL: of our own */
 };
@@ -153,12 +155,12 @@ struct plan_input {
 	size_t n_gpus;                   /* to which CUDA_VISIBLE_DEVICES is renumbered */
 	const char *missing_word;
 	const struct plan_seccomp *seccomp;
+	const struct device_rule *nodes; /* type and number for each of --device; type 0: unknown */
 };
 
 /**
  * struct plan_exec_input - one more process in a running container (the verb exec)
- * What the container decided stays: the id map, the Landlock list and the capabilities come
- * from its plan, of which the caller hands over the parts.
+ * What the container decided stays: the caller hands over the parts of its plan.
  */
 struct plan_exec_input {
 	const struct host *host;          /* for "-e K" */
@@ -171,6 +173,7 @@ struct plan_exec_input {
 	struct plan_caps caps;      /* of the container's plan */
 	const struct strv *cap_add; /* "CAP_X"; may be NULL */
 	bool landlock_dev;          /* of the container's plan */
+	const char *devices_cgroup; /* in which its device filter is in force, or NULL */
 	const struct plan_seccomp *seccomp;
 };
 
@@ -188,10 +191,7 @@ bool plan_will_share(const struct request *req, const struct host *h);
 int plan_build(struct arena *a, const struct plan_input *in, const struct plan **ret,
 	       struct err *e);
 
-/**
- * plan_check - the invariants of a finished plan (also the fuzzers' oracle)
- * e.g.: every op has a why; masks come last; real root has its masks.
- */
+/** plan_check - the invariants of a finished plan (also the fuzzers' oracle) */
 int plan_check(const struct plan *p, struct err *e);
 
 /** plan_dump - the plan as JSON (stable order; the man page gpurun-plan(5) describes it) */

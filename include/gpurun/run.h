@@ -73,6 +73,18 @@ struct run_share {
 int run_step(const struct plan *p, const struct run_share *share, int *ret_status, int *ret_signal,
 	     bool *ret_inside, struct err *e);
 
+/** run_leaf_path - the cgroup below @cgroup that the container of this launcher has; or NULL */
+const char *run_leaf_path(struct arena *a, const char *cgroup, pid_t launcher);
+
+/** run_leaf_try - is a device filter to be had? It is made, read back and removed */
+int run_leaf_try(const struct plan_devices *d, struct err *e);
+
+/** run_leaf_prune - remove the cgroups that killed launchers of this user have left */
+void run_leaf_prune(void);
+
+/** run_devd_serve - gpurun devd: serve one connection */
+int run_devd_serve(int sock, struct err *e);
+
 /** run_peer - what identifies the process @pid now; -errno */
 int run_peer(pid_t pid, struct sys_peer *ret);
 

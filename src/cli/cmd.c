@@ -23,6 +23,7 @@ const struct cmd *const cmds[] = {
 	&cmd_exec,
 	&cmd_kill,
 	&cmd_oci_run,
+	&cmd_devd,
 	&cmd_version,
 	&cmd_help,
 	&cmd_complete,

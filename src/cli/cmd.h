@@ -49,7 +49,8 @@ struct cmd {
 extern const struct cmd *const cmds[]; /* NULL-terminated, in the order of help */
 
 extern const struct cmd cmd_run, cmd_images, cmd_rm, cmd_prune, cmd_verify, cmd_inspect, cmd_ps,
-	cmd_exec, cmd_kill, cmd_oci_run, cmd_gpus, cmd_doctor, cmd_version, cmd_help, cmd_complete;
+	cmd_exec, cmd_kill, cmd_oci_run, cmd_gpus, cmd_doctor, cmd_devd, cmd_version, cmd_help,
+	cmd_complete;
 
 /** cmd_find - the verb of that name, or NULL */
 const struct cmd *cmd_find(const char *name);

@@ -79,6 +79,21 @@ static void list_add(struct arena *a, struct strv *to, const struct strv *from, 
 		strv_push(a, to, from->v[i]);
 }
 
+/*
+ * The cgroup in which the container's device filter is in force.  Whose launcher is gone has none
+ * any more, nor has it long to live.
+ */
+static int find_cgroup(struct exec_parts *x, struct err *e)
+{
+	const struct json *devices = json_get(json_get(x->plan, "container"), "devices");
+	const char *cgroup = json_str(devices, "cgroup");
+
+	if (!cgroup)
+		return 0;
+	x->input.devices_cgroup = run_leaf_path(x->in->a, cgroup, x->state.launcher);
+	return x->input.devices_cgroup ? 0 : err_set(e, ESRCH, "%s: has ended", x->state.id);
+}
+
 /* The parts of the record that decide about a process. */
 static int read_record(struct exec_parts *x, struct err *e)
 {
@@ -94,6 +109,8 @@ static int read_record(struct exec_parts *x, struct err *e)
 		return err_set(e, EINVAL, "%s: its record is of another version of gpurun",
 			       x->state.id);
 	r = check_user(q, uid, e);
+	if (r >= 0)
+		r = find_cgroup(x, e);
 	if (r >= 0)
 		r = seccomp_choose(x->in->a, seccomp, &x->seccomp, e);
 	x->input.uid_inside = (uid_t)uid;

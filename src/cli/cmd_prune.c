@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * cmd_prune.c - "gpurun prune [--all]": remove what nothing refers to, in the store and among
- * the records of containers.
+ * the records of containers, and cgroups of killed launchers.
  */
 #include <inttypes.h>
+
+#include <gpurun/run.h>
 
 #include "answer.h"
 #include "cmd.h"
@@ -26,6 +28,7 @@ static int run(const struct cmd_in *in, int *ret_status, struct err *e)
 	struct store *s = NULL;
 	int r = prune_state(in, e);
 
+	run_leaf_prune();
 	(void)ret_status;
 	if (r >= 0)
 		r = place_store_open(in, &s, e);

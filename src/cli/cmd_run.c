@@ -78,6 +78,7 @@ static int decide(struct launch *l, struct arena *a, const struct plan **ret, st
 		.missing_word = l->bundle ? NULL : launch_missing_word(l),
 		.bundle = l->bundle,
 		.seccomp = &l->seccomp,
+		.nodes = l->nodes,
 	};
 
 	int r = launch_inject_gpus(l, e);
@@ -248,6 +249,10 @@ static int fall_back(struct launch *l, const struct err *refused, struct err *e)
 		if (r >= 0)
 			r = launch_make_places(l, e);
 		return r < 0 ? r : 1;
+	}
+	if (refused->topic == ERR_TOPIC_DEVICES && !l->host.cgroup_refused) {
+		l->host.cgroup_refused = arena_strdup(l->a, refused->msg);
+		return 1; /* the plan says it */
 	}
 	if (refused->topic == ERR_TOPIC_PROC && l->host.proc_fresh) {
 		l->host.proc_fresh = false;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/auxv.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <gpurun/fd.h>
@@ -93,15 +94,24 @@ static int look_state(struct launch *l, struct err *e)
 	return r < 0 ? r : check_name(l, e);
 }
 
-static int check_source(const struct launch *l, const char *path, const char *what, struct err *e)
+/* @ret: which device it is, if it is one; may be NULL */
+static int check_source(const struct launch *l, const char *path, const char *what,
+			struct device_rule *ret, struct err *e)
 {
 	_cleanup_fd_ int fd = root_open(l->root.fd, path, O_PATH, 0);
+	struct stat st;
 
-	return fd < 0 ? err_sys(e, -fd, "%s", what) : 0;
+	if (fd < 0)
+		return err_sys(e, -fd, "%s", what);
+	if (ret && fstat(fd, &st) == 0 && (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)))
+		*ret = (struct device_rule){ .type = S_ISBLK(st.st_mode) ? 'b' : 'c',
+					     .major = major(st.st_rdev),
+					     .minor = minor(st.st_rdev) };
+	return 0;
 }
 
 /* What a request names on the host must be there: said before an image is unpacked for it. */
-static int check_sources(const struct launch *l, struct err *e)
+static int check_sources(struct launch *l, struct err *e)
 {
 	const struct request *q = l->q;
 
@@ -112,13 +122,15 @@ static int check_sources(const struct launch *l, struct err *e)
 
 		if (m->src)
 			r = check_source(l, m->src, arena_printf(l->a, "%s: %s", m->why, m->src),
-					 e);
+					 NULL, e);
 	}
+	if (q->devices.n)
+		l->nodes = ARENA_ARRAY(l->a, struct device_rule, q->devices.n);
 	for (size_t i = 0; i < q->devices.n && r >= 0; i++) {
 		const char *d = q->devices.v[i];
 		const char *path = arena_strndup(l->a, d, strcspn(d, ":"));
 
-		r = check_source(l, path, arena_printf(l->a, "--device %s", path), e);
+		r = check_source(l, path, arena_printf(l->a, "--device %s", path), &l->nodes[i], e);
 	}
 	return r;
 }

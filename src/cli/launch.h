@@ -34,7 +34,8 @@ struct launch {
 	struct gpu_options gpu_options;
 	struct gpu_driver driver;
 	struct gpu_sight sight;
-	struct strv cdi; /* names, of --gpus and --device */
+	struct strv cdi;           /* names, of --gpus and --device */
+	struct device_rule *nodes; /* of each --device that is a path */
 	struct edits gpu, job;
 	struct strv gpu_names;
 	struct image_ref ref;

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The memory limit that holds for us.  /proc/self/cgroup names our cgroup in each hierarchy:
+ * The memory limit that holds for us, and where a container may have a cgroup of its own.
+ * /proc/self/cgroup names our cgroup in each hierarchy:
  *
  *	0::/user.slice/user-1000.slice/session-2.scope		version 2
  *	4:memory:/slurm/uid_1000/job_7				version 1
  *
- * Every ancestor may carry a limit of its own and the smallest one holds, so all of them are
+ * Every ancestor may carry a memory limit of its own and the smallest one holds, so all of them are
  * read.  A directory that is not there (another cgroup namespace, a container whose own cgroup
  * is mounted at the top) is passed over.
  */
-#include <stdio.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <gpurun/str.h>
 
@@ -74,13 +76,10 @@ static uint64_t cgroup_limit(struct arena *a, const struct sysroot *root,
 	return v;
 }
 
-uint64_t cgroup_memory_limit(struct arena *a, const struct sysroot *root)
+static uint64_t memory_limit(struct arena *a, const struct sysroot *root, const char *text)
 {
 	uint64_t least = UINT64_MAX;
-	char *text;
 
-	if (look_text(a, root, "/proc/self/cgroup", HOST_TEXT_MAX, &text, NULL) < 0)
-		return 0;
 	for (size_t i = 0; i < ELEMENTS(hierarchies); i++) {
 		const char *path = cgroup_path(a, text, hierarchies[i].controller);
 		char *dir;
@@ -103,4 +102,40 @@ uint64_t cgroup_memory_limit(struct arena *a, const struct sysroot *root)
 		break; /* a controller is in one hierarchy only */
 	}
 	return least == UINT64_MAX ? 0 : least;
+}
+
+/* May we start processes in cgroups below that one?  So says the kernel of who may write this. */
+static bool may_divide(const struct sysroot *root, const char *dir, struct arena *a)
+{
+	const char *procs = arena_printf(a, "%s/cgroup.procs", dir);
+
+	if (look_is_real(root))
+		return faccessat(AT_FDCWD, procs, W_OK, 0) == 0;
+	return host_has(root, procs);
+}
+
+/*
+ * The directory of our cgroup in version 2.  Beside version 1 it has a mount of its own.  A path
+ * with ".." is outside of our cgroup namespace.
+ */
+static const char *own_cgroup(struct arena *a, const struct sysroot *root, const char *text)
+{
+	const char *mount = str_after(text, "0::") ? "/sys/fs/cgroup" : "/sys/fs/cgroup/unified";
+	const char *path = cgroup_path(a, text, ""), *dir;
+
+	if (!path || strlen(path) > HOST_CGROUP_LEN || strstr(path, "/.."))
+		return NULL;
+	dir = path_clean(a, arena_printf(a, "%s/%s", mount, path));
+	return may_divide(root, dir, a) ? dir : NULL;
+}
+
+void cgroup_look(struct arena *a, const struct sysroot *root, struct host *h)
+{
+	char *text;
+
+	if (look_text(a, root, "/proc/self/cgroup", HOST_TEXT_MAX, &text, NULL) < 0)
+		return;
+	h->mem_limit = memory_limit(a, root, text);
+	if (h->job.kind == JOB_NONE && (h->uid == 0 || h->devd))
+		h->cgroup = own_cgroup(a, root, text);
 }

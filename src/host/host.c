@@ -6,6 +6,7 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
+#include <gpurun/devices.h>
 #include <gpurun/fd.h>
 #include <gpurun/str.h>
 
@@ -80,7 +81,8 @@ int host_probe(struct arena *a, const struct sysroot *root, const char *const *e
 	ids_look(a, root, &h);
 	job_look(a, root, &h);
 	h.mem_total = host_memory(a, root);
-	h.mem_limit = cgroup_memory_limit(a, root);
+	h.devd = h.uid != 0 && h.job.kind == JOB_NONE && host_has(root, DEVICE_SOCKET);
+	cgroup_look(a, root, &h);
 	host_look_files(root, &h);
 	r = gpu_probe_all(a, root, &h.gpus, e);
 	if (r < 0)

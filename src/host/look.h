@@ -38,8 +38,8 @@ void ids_look(struct arena *a, const struct sysroot *root, struct host *h);
 /** ids_find - the line of @text (passwd or group) whose third field is @id, split; NULL: none */
 const struct strv *ids_find(struct arena *a, const char *text, uint64_t id);
 
-/** cgroup_memory_limit - the smallest memory limit on the way from our cgroup to the top; 0: none */
-uint64_t cgroup_memory_limit(struct arena *a, const struct sysroot *root);
+/** cgroup_look - the smallest memory limit on the way from our cgroup to the top, and h->cgroup */
+void cgroup_look(struct arena *a, const struct sysroot *root, struct host *h);
 
 /** kernel_look - architecture and what only a system call can tell (kernel.c) */
 int kernel_look(struct arena *a, const struct sysroot *root, struct host *h, struct err *e);

@@ -56,6 +56,7 @@ int job_add_nodes(struct job_builder *b, const char *pattern, const char *why)
 			    .kind = OP_BIND_DEV,
 			    .src = paths.v[i],
 			    .dst = paths.v[i],
+			    .rdev = S_ISCHR(st.st_mode) ? st.st_rdev : 0,
 			    .why = why,
 		    });
 		n++;

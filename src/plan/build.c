@@ -280,18 +280,26 @@ int plan_texts(struct builder *b, struct err *e)
 typedef int plan_section(struct builder *b, struct err *e);
 
 static plan_section *const image_sections[] = {
-	plan_share,    plan_namespaces,  plan_identity,  plan_rootfs, plan_files, plan_base_mounts,
-	plan_devices,  plan_user_mounts, plan_masks,     plan_order,  plan_argv,  plan_workdir,
-	plan_terminal, plan_environment, plan_caps,      plan_limits, plan_fds,   plan_security,
-	plan_hidden,   plan_texts,       plan_share_key, NULL,
+	plan_share,    plan_namespaces,  plan_identity, plan_rootfs,
+	plan_files,    plan_base_mounts, plan_devices,  plan_user_mounts,
+	plan_masks,    plan_order,       plan_argv,     plan_workdir,
+	plan_terminal, plan_environment, plan_caps,     plan_limits,
+	plan_fds,      plan_security,    plan_hidden,   plan_dev_filter,
+	plan_texts,    plan_share_key,   NULL,
 };
 
 static plan_section *const bundle_sections[] = {
-	plan_share,     bundle_namespaces, bundle_identity, bundle_rootfs,      bundle_mounts,
-	plan_devices,   bundle_devices,    bundle_masks,    plan_order,         plan_argv,
-	bundle_workdir, bundle_terminal,   bundle_caps,     bundle_environment, bundle_limits,
-	plan_fds,       plan_security,     plan_hidden,     bundle_texts,       plan_share_key,
-	NULL,
+	plan_share,      bundle_namespaces,
+	bundle_identity, bundle_rootfs,
+	bundle_mounts,   plan_devices,
+	bundle_devices,  bundle_masks,
+	plan_order,      plan_argv,
+	bundle_workdir,  bundle_terminal,
+	bundle_caps,     bundle_environment,
+	bundle_limits,   plan_fds,
+	plan_security,   plan_hidden,
+	plan_dev_filter, bundle_texts,
+	plan_share_key,  NULL,
 };
 
 int plan_build(struct arena *a, const struct plan_input *in, const struct plan **ret, struct err *e)

@@ -92,6 +92,7 @@ int plan_environment(struct builder *b, struct err *e); /* env.c */
 int plan_caps(struct builder *b, struct err *e);        /* caps.c */
 int plan_limits(struct builder *b, struct err *e);      /* limits.c */
 int plan_hidden(struct builder *b, struct err *e);      /* devices.c */
+int plan_dev_filter(struct builder *b, struct err *e);  /* device_rules.c */
 int plan_texts(struct builder *b, struct err *e);       /* build.c */
 int plan_share_key(struct builder *b, struct err *e);   /* share.c */
 
@@ -129,6 +130,12 @@ void plan_dev_nodes(struct builder *b);
 
 /** plan_base_masks - of /proc and /sys, what the request does not lift (masks.c) */
 void plan_base_masks(struct builder *b);
+
+/** plan_device_rule - what the device filter says about the node of an OP_BIND_DEV */
+struct device_rule plan_device_rule(const struct op *op);
+
+/** plan_device_is_pty - is it about the terminals of a container's own devpts? */
+bool plan_device_is_pty(const struct device_rule *rule);
 
 /** plan_why - text for struct op.why */
 const char *plan_why(struct builder *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -192,6 +192,47 @@ static const char *check_step(const struct plan *p)
 	return NULL;
 }
 
+static bool rule_is_of_op(const struct device_rule *rule, const struct op *op)
+{
+	const struct device_rule node = plan_device_rule(op);
+
+	return op->kind == OP_BIND_DEV && op->rdev && devices_allow(&node, 1, *rule);
+}
+
+/* Wider than what was chosen? */
+static const char *check_rule(const struct op_list *ops, const struct device_rule *rule)
+{
+	if (plan_device_is_pty(rule) && rule->access == DEVICE_RW)
+		return NULL;
+	for (size_t i = 0; i < ops->n; i++)
+		if (rule_is_of_op(rule, &ops->v[i]))
+			return NULL;
+	return "a device rule of no node";
+}
+
+/* The filter lets through what was chosen and nothing else, and lives as long as the processes. */
+static const char *check_devices(const struct plan *p)
+{
+	const struct plan_container *c = &p->container;
+	const struct plan_devices *d = &c->devices;
+	const char *bad = NULL;
+
+	if (!d->cgroup)
+		return d->off && !d->n ? NULL
+				       : "no device filter and no reason, or rules without one";
+	if (d->cgroup[0] != '/' || d->off || p->process.exec || c->share_key ||
+	    !(c->namespaces & CLONE_NEWPID))
+		return "a device filter that nobody holds";
+	for (size_t i = 0; i < c->ops.n; i++)
+		if (c->ops.v[i].kind == OP_BIND_DEV &&
+		    (!c->ops.v[i].rdev ||
+		     !devices_allow(d->rules, d->n, plan_device_rule(&c->ops.v[i]))))
+			return "a node that the device filter denies";
+	for (size_t i = 0; i < d->n && !bad; i++)
+		bad = check_rule(&c->ops, &d->rules[i]);
+	return bad;
+}
+
 static const char *check_root(const struct plan *p)
 {
 	const struct plan_root *r = &p->container.root;
@@ -240,8 +281,8 @@ static const char *check_process(const struct plan *p)
 int plan_check(const struct plan *p, struct err *e)
 {
 	static const char *(*const checks[])(const struct plan *) = {
-		check_ops,  check_order, check_real_root, check_namespaces,
-		check_step, check_root,  check_process,
+		check_ops,  check_order,   check_real_root, check_namespaces,
+		check_step, check_devices, check_root,      check_process,
 	};
 
 	for (size_t i = 0; i < ELEMENTS(checks); i++) {

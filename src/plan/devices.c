@@ -3,6 +3,8 @@
  * Devices beyond the base nodes: those of the chosen GPUs with all that comes along, and --device.
  */
 #include <errno.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include <gpurun/driver.h>
 #include <gpurun/str.h>
@@ -11,6 +13,17 @@
 #include "build.h"
 
 #define LD_CACHE "/etc/ld.so.cache"
+
+/* The number of the --device at @i, if it could be found out: what is mounted must have it. */
+static void device_number(const struct builder *b, size_t i, struct op *op)
+{
+	const struct device_rule *node = b->in->nodes ? &b->in->nodes[i] : NULL;
+
+	if (!node || !node->type)
+		return;
+	op->rdev = makedev(node->major, node->minor);
+	op->mode = node->type == 'b' ? S_IFBLK : 0;
+}
 
 /* "PATH[:PATH[:rwm]]"; the second field may be the permissions, as docker takes it. */
 static int device_parse(struct builder *b, const char *text, struct op *op, struct err *e)
@@ -105,6 +118,7 @@ int plan_devices(struct builder *b, struct err *e)
 		r = plan_check_dst(op.dst, op.why, e);
 		if (r < 0)
 			return r;
+		device_number(b, i, &op);
 		plan_op(b, PHASE_BASE, op);
 	}
 	return 0;

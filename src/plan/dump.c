@@ -184,12 +184,38 @@ static void dump_op(struct jsonw *w, const struct op *op)
 		jsonw_uint(w, "size", op->size);
 	if (op->rdev)
 		dump_text(w, "device", "%u:%u", major(op->rdev), minor(op->rdev));
-	if (op->mode)
+	if (op->mode && op->kind != OP_BIND_DEV)
 		dump_text(w, "mode", "%04o", op->mode);
 	dump_data(w, op);
 	if (op->flags)
 		dump_flags(w, "flags", op->flags, op_flag_rows, ELEMENTS(op_flag_rows));
 	jsonw_str(w, "why", op->why);
+	jsonw_end_object(w);
+}
+
+/* "c 1:3 rw", "c 136:* rw" */
+static void dump_rule(struct jsonw *w, const struct device_rule *r)
+{
+	static const char *const access[] = {
+		"", "m", "r", "rm", "w", "wm", "rw", "rwm",
+	};
+	char number[16] = "*";
+
+	if (r->minor != DEVICE_ANY)
+		(void)snprintf(number, sizeof(number), "%u", r->minor);
+	dump_text(w, NULL, "%c %u:%s %s", (int)r->type, r->major, number, access[r->access & 7]);
+}
+
+static void dump_devices(struct jsonw *w, const struct plan_devices *d)
+{
+	jsonw_begin_object(w, "devices");
+	jsonw_str(w, "cgroup", d->cgroup);
+	jsonw_bool(w, "devd", d->devd);
+	jsonw_str(w, "off", d->off);
+	jsonw_begin_array(w, "rules");
+	for (size_t i = 0; i < d->n; i++)
+		dump_rule(w, &d->rules[i]);
+	jsonw_end_array(w);
 	jsonw_end_object(w);
 }
 
@@ -201,6 +227,7 @@ static void dump_container(struct jsonw *w, const struct plan_container *c)
 	dump_map(w, "gid_map", c->gid_inside, c->gid_outside, c->gid_ranges, c->n_gid_ranges);
 	jsonw_str(w, "hostname", c->hostname);
 	jsonw_bool(w, "loopback_up", c->loopback_up);
+	dump_devices(w, &c->devices);
 	jsonw_str(w, "share_key", c->share_key);
 	dump_root(w, &c->root);
 	jsonw_begin_array(w, "ops");

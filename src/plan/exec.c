@@ -51,6 +51,7 @@ int plan_exec(struct arena *a, const struct plan_exec_input *in, const struct pl
 		pr->seccomp_name = in->seccomp->name;
 	}
 	p->container.uid_inside = in->uid_inside;
+	p->container.devices.cgroup = in->devices_cgroup;
 	*ret = p;
 	return 0;
 }

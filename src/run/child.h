@@ -13,6 +13,7 @@
 #include <sys/types.h>
 #include <termios.h>
 
+#include <gpurun/devices.h>
 #include <gpurun/err.h>
 #include <gpurun/plan.h>
 #include <gpurun/run.h>
@@ -263,10 +264,38 @@ struct supervisor {
 };
 int supervise(struct supervisor *s, int *ret_status, struct err *e);
 
+/* devfilter.c: rules as a program for the kernel, and the program on a cgroup. */
+#define DEVFILTER_INSNS_MAX (9 + 7 * DEVICE_RULES_MAX)
+struct bpf_insn;
+size_t devfilter_build(const struct device_rule *rules, size_t n, struct bpf_insn *ret);
+int devfilter_load(const struct device_rule *rules, size_t n); /* descriptor of the program */
+int devfilter_attach(int prog, int cgroup);                    /* of the link: while it is open */
+/* how many hold on @cgroup: its own and, all that are asked before a node is opened */
+int devfilter_count(int cgroup, bool effective);
+bool devfilter_is_replaced(int cgroup); /* would one below take the place of its own? */
+
+/* devd.c: the client's side of gpurun devd: a link, read back */
+int devd_attach(int cgroup, const struct plan_devices *d, struct err *e);
+
+/**
+ * struct leaf - a cgroup of the container's own, with its device filter (cgroup.c)
+ * @parent: in which it has been made as @name; -1: it is somebody else's to remove
+ */
+struct leaf {
+	int parent, fd, link;
+	char name[64];
+};
+#define LEAF_NONE ((struct leaf){ .parent = -1, .fd = -1, .link = -1 })
+int leaf_make(struct leaf *l, const struct plan_devices *d, struct err *e);
+int leaf_enter(struct leaf *l, const struct plan_devices *d, struct err *e);
+void leaf_hint(struct err *e); /* one more process cannot be started in it */
+void leaf_end(struct leaf *l); /* also remove it, when nobody is in it any more */
+
 /* launch.c: shared by all that start a process. */
 struct launch {
 	struct supervisor sup;
 	struct child child;
+	struct leaf leaf;
 	sigset_t old_mask;
 };
 /* sockets; and signals as well.  launch_release and the old mask undo both */

@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -24,7 +25,7 @@ static int node_check(const struct op *op, const struct stat *st, struct err *e)
 {
 	if (!S_ISCHR(st->st_mode) && !S_ISBLK(st->st_mode))
 		return err_set(e, ENODEV, "%s (%s): not a device node", op->src, op->why);
-	if (op->rdev && st->st_rdev != op->rdev)
+	if (op->rdev && (st->st_rdev != op->rdev || S_ISBLK(st->st_mode) != S_ISBLK(op->mode)))
 		return err_set(e, ENODEV, "%s (%s): is device %u:%u, expected %u:%u", op->src,
 			       op->why, major(st->st_rdev), minor(st->st_rdev), major(op->rdev),
 			       minor(op->rdev));
@@ -78,8 +79,8 @@ int op_bind_dev(struct child *c, const struct op *op, struct err *e)
 	if (fstatat(s.dir, s.name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return op_error(op, errno, e);
 	r = node_check(op, &st, e);
-	/* planned ones come from one directory; a user's may be on another mount of the same */
-	if (r < 0 || (op->rdev && st.st_dev == c->nodes))
+	/* most come from one directory; a user's may be on another mount of the same */
+	if (r < 0 || (strncmp(op->src, "/dev/", 5) == 0 && st.st_dev == c->nodes))
 		return r;
 	spot_path(&s, path);
 	if (statvfs(path, &vfs) < 0)

@@ -115,6 +115,8 @@ int run_exec(const struct plan *p, pid_t target, uint64_t target_start, int *ret
 	if (r < 0)
 		return r;
 	r = launch_prepare(&l, p, DRIVER_JOIN, e);
+	if (r == 0)
+		r = leaf_enter(&l.leaf, &p->container.devices, e);
 	if (r == 0) {
 		l.sup.reaper = (flags & CLONE_NEWPID) != 0;
 		pid = launch_clone(&l, 0, e);

@@ -28,6 +28,7 @@ void launch_release(struct launch *l)
 
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
 		*fds[i] = fd_close(*fds[i]);
+	leaf_end(&l->leaf);
 }
 
 static int signals_take(struct launch *l, struct err *e)
@@ -55,6 +56,7 @@ static void launch_init(struct launch *l, const struct plan *p, enum driver driv
 				      .lock = -1,
 				      .relay = { .master = -1, .slave = -1 } };
 	l->child = child_new(p, driver);
+	l->leaf = LEAF_NONE;
 }
 
 static int sockets_open(struct launch *l, struct err *e)
@@ -124,10 +126,22 @@ pid_t launch_clone(struct launch *l, uint64_t namespaces, struct err *e)
 	struct clone_args args = { .flags = namespaces | CLONE_PIDFD,
 				   .pidfd = (uint64_t)(uintptr_t)&l->sup.pidfd,
 				   .exit_signal = SIGCHLD };
-	pid_t pid = sys_clone3(&args, sizeof(args));
+	pid_t pid;
 
+	if (l->leaf.fd >= 0) {
+		args.flags |= CLONE_INTO_CGROUP;
+		args.cgroup = (uint32_t)l->leaf.fd;
+	}
+	pid = sys_clone3(&args, sizeof(args));
 	if (pid == 0) /* or the launcher's end would not be seen; the others go with the exec */
 		l->sup.wait = fd_close(l->sup.wait);
+	if (pid < 0 && l->leaf.fd >= 0) { /* may be of the cgroup: it is tried without */
+		err_sys(e, -pid, "start a process in the cgroup");
+		e->topic = ERR_TOPIC_DEVICES;
+		if (l->leaf.parent < 0)
+			leaf_hint(e);
+		return pid;
+	}
 	return pid < 0 ? clone_failed(pid, e) : pid;
 }
 
@@ -160,6 +174,9 @@ int run_plan(const struct plan *p, const struct run_hooks *hooks, int *ret_statu
 		l.sup.reaper = p->process.init;
 		l.sup.started = hooks ? hooks->started : NULL;
 		l.sup.arg = hooks ? hooks->arg : NULL;
+		r = leaf_make(&l.leaf, &p->container.devices, e);
+	}
+	if (r == 0) {
 		pid = launch_clone(&l, p->container.namespaces, e);
 		if (pid == 0)
 			child_main(&l.child);

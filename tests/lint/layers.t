@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lint.bash"
 
 base="arena banned dirents elf err fd json lib str sys"
-types="allot audit driver edits gpu host image job oci plan profile request"
+types="allot audit devices driver edits gpu host image job oci plan profile request"
 declare -A may=(
 	[base]="$base log"
 	[host]="$base $types"
@@ -17,14 +17,14 @@ declare -A may=(
 	[oci]="$base $types"
 	[profile]="$base profile"
 	[plan]="$base $types"
-	[run]="$base plan edits run"
+	[run]="$base devices plan edits run"
 	[probe]=""
 	[cli]="$base log $types run state store"
 )
 declare -A contract=(
 	[arena]="" [err]="" [fd]="arena" [json]="arena err" [lib]="err" [log]="err" [str]="arena"
 	[sys]="" [banned]="" [elf]="arena" [edits]="arena" [gpu]="arena err" [driver]="edits gpu" [host]="arena err gpu"
-	[image]="arena err" [profile]="arena err" [request]="arena gpu" [plan]="arena edits err"
+	[image]="arena err" [profile]="arena err" [request]="arena gpu" [plan]="arena devices edits err" [devices]=""
 	[oci]="arena edits err" [dirents]="" [run]="err plan sys" [state]="arena err sys" [store]="arena err image"
 	[allot]="arena err gpu" [job]="arena edits err host" [audit]="arena err gpu host image plan"
 )
