@@ -4,8 +4,10 @@
  *
  * Names are bytes.  The process stays in the "C" locale; there libarchive hands over the bytes
  * of ustar and GNU headers as they are, and those of pax headers too, with a warning that they
- * could not be converted.  Warnings are therefore no failures, but for one: a pax record that
- * libarchive skips because it is malformed may be the one that says how long the file is.
+ * could not be converted.  Warnings are therefore no failures; what libarchive warns of and may
+ * not be let pass (special.h) is looked for in the same bytes.  They are in the block that it read
+ * last, and kept where they lie in several; so the headers of an entry, a map of holes included,
+ * are bounded whatever libarchive would take.
  */
 #include "tar.h"
 
@@ -18,6 +20,8 @@
 #include <gpurun/lib.h>
 #include <gpurun/str.h>
 
+#include "special.h"
+
 #define ARCHIVE_FUNCS(X)                                                                           \
 	X(archive_read_new)                                                                        \
 	X(archive_read_free)                                                                       \
@@ -26,6 +30,8 @@
 	X(archive_read_open)                                                                       \
 	X(archive_read_next_header)                                                                \
 	X(archive_read_data_block)                                                                 \
+	X(archive_read_data_skip)                                                                  \
+	X(archive_filter_bytes)                                                                    \
 	X(archive_errno)                                                                           \
 	X(archive_error_string)                                                                    \
 	X(archive_entry_filetype)                                                                  \
@@ -46,13 +52,18 @@ struct archive_api {
 static const struct lib_func archive_funcs[] = { ARCHIVE_FUNCS(ENTRY) };
 static struct archive_api api;
 
-/* How often libarchive may say "retry" in a row before it counts as broken. */
-#define TAR_RETRIES 16
-
 struct tar {
+	struct arena *a;
 	struct archive *archive;
 	struct archive_entry *entry;
 	const struct tar_input *in;
+	const uint8_t *block; /* the last one read, and where in the stream it begins */
+	size_t n_block;
+	int64_t block_at;
+	bool in_entry, in_header;
+	int64_t header_at; /* where the headers of the next entry begin */
+	uint8_t *kept;     /* those of them that are in blocks before the last one */
+	size_t n_kept, cap_kept;
 	struct err failed; /* of the input: more telling than libarchive's */
 };
 
@@ -64,12 +75,43 @@ int tar_load(struct err *e)
 			&api, e);
 }
 
+static void tar_keep(struct tar *t, const uint8_t *p, size_t n)
+{
+	if (t->n_kept + n > t->cap_kept) {
+		t->cap_kept = t->n_kept + n + t->cap_kept;
+		t->kept = arena_grow(t->a, t->kept, t->n_kept, t->cap_kept, 1);
+	}
+	if (n > 0)
+		memcpy(t->kept + t->n_kept, p, n);
+	t->n_kept += n;
+}
+
+/* The rest of the last block, from where the headers begin. */
+static void tar_keep_block(struct tar *t)
+{
+	int64_t from = t->header_at > t->block_at ? t->header_at - t->block_at : 0;
+
+	if ((uint64_t)from < t->n_block)
+		tar_keep(t, t->block + from, t->n_block - (size_t)from);
+}
+
 static la_ssize_t tar_read(struct archive *archive, void *arg, const void **ret_block)
 {
 	struct tar *t = arg;
-	ssize_t n = t->in->read(t->in->arg, ret_block, &t->failed);
+	ssize_t n;
 
 	(void)archive;
+	if (t->in_header)
+		tar_keep_block(t);
+	if (t->n_kept > TAR_HEADERS_MAX) {
+		err_set(&t->failed, EFBIG, "tar: an entry with more than %u MiB of headers",
+			TAR_HEADERS_MAX >> 20);
+		return ARCHIVE_FATAL;
+	}
+	n = t->in->read(t->in->arg, ret_block, &t->failed);
+	t->block_at += (int64_t)t->n_block;
+	t->block = *ret_block;
+	t->n_block = n > 0 ? (size_t)n : 0;
 	return n < 0 ? ARCHIVE_FATAL : n;
 }
 
@@ -88,6 +130,7 @@ int tar_open(struct arena *a, const struct tar_input *in, struct tar **ret, stru
 {
 	struct tar *t = ARENA_NEW(a, struct tar);
 
+	t->a = a;
 	t->in = in;
 	t->archive = api.archive_read_new();
 	if (!t->archive)
@@ -165,20 +208,47 @@ static int tar_entry_fill(struct tar *t, struct tar_entry *ret, struct err *e)
 	return 1;
 }
 
+/* The second look: at all bytes that were read since the headers began. */
+static int tar_check_headers(struct tar *t)
+{
+	if (t->n_kept > 0) {
+		tar_keep(t, t->block, t->n_block);
+		return special_check(t->kept, t->n_kept, &t->failed);
+	}
+	if (t->header_at < t->block_at || t->header_at - t->block_at >= (int64_t)t->n_block)
+		return 0;
+	return special_check(t->block + (t->header_at - t->block_at),
+			     t->n_block - (size_t)(t->header_at - t->block_at), &t->failed);
+}
+
+/* What is left of the last entry goes first: its bytes are none of the headers. */
+static int tar_read_headers(struct tar *t)
+{
+	int r = t->in_entry ? api.archive_read_data_skip(t->archive) : ARCHIVE_OK;
+
+	t->in_entry = false;
+	if (r != ARCHIVE_OK && r != ARCHIVE_WARN && r != ARCHIVE_EOF)
+		return r;
+	t->n_kept = 0;
+	t->header_at = api.archive_filter_bytes(t->archive, 0);
+	t->in_header = true;
+	r = api.archive_read_next_header(t->archive, &t->entry);
+	t->in_header = false;
+	t->in_entry = r == ARCHIVE_OK || r == ARCHIVE_WARN;
+	if (r != ARCHIVE_EOF && !err_is_set(&t->failed))
+		(void)tar_check_headers(t);
+	return r;
+}
+
+/* "Retry" would skip a damaged header, and with it the entry. */
 int tar_next(struct tar *t, struct tar_entry *ret, struct err *e)
 {
-	int r = ARCHIVE_RETRY;
-	const char *text;
+	int r = tar_read_headers(t);
 
-	for (int i = 0; i < TAR_RETRIES && r == ARCHIVE_RETRY; i++)
-		r = api.archive_read_next_header(t->archive, &t->entry);
+	if (err_is_set(&t->failed) || (r != ARCHIVE_EOF && r != ARCHIVE_OK && r != ARCHIVE_WARN))
+		return tar_fail(t, "tar", e);
 	if (r == ARCHIVE_EOF)
 		return 0;
-	if (r != ARCHIVE_OK && r != ARCHIVE_WARN)
-		return tar_fail(t, "tar", e);
-	text = r == ARCHIVE_WARN ? api.archive_error_string(t->archive) : NULL;
-	if (text && strstr(text, "malformed pax"))
-		return err_set(e, EINVAL, "tar: malformed pax header");
 	return tar_entry_fill(t, ret, e);
 }
 

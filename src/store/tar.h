@@ -15,6 +15,9 @@
 #include <gpurun/arena.h>
 #include <gpurun/err.h>
 
+/* All headers of one entry, a map of holes included; to the block in which the limit is reached. */
+#define TAR_HEADERS_MAX (4U << 20)
+
 /**
  * struct tar_input - where the bytes come from
  * @read: the next block, valid until the next call; 0 at the end, -errno with @e filled
