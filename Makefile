@@ -16,7 +16,6 @@ CLANG   ?= clang
 CFLAGS  ?= -O2 -g
 PREFIX  ?= /usr/local
 DESTDIR ?=
-FUZZ_SECONDS ?= 20
 JOBS    ?= $(shell nproc)
 
 LIBS := json-c libarchive libcrypto libisal liblzma libseccomp libzstd yaml-0.1 zlib
@@ -67,7 +66,6 @@ SRC := $(foreach m,$(MODULES),$(sort $(wildcard src/$(m)/*.c)))
 OBJ := $(SRC:%.c=$(BUILD)/%.o)
 LIBOBJ := $(filter-out $(BUILD)/src/cli/main.o,$(OBJ))
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(sort $(wildcard tests/unit/t_*.c)))
-FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzzers/%,$(sort $(wildcard tests/fuzz/f_*.c)))
 ARCHES := x86_64 aarch64
 GEN := $(ARCHES:%=$(BUILD)/gen/seccomp_%.h)
 POLICIES := seccomp/default.policy seccomp/unpack.policy
@@ -106,9 +104,6 @@ $(BUILD)/libgpurun.a: $(LIBOBJ)
 $(BUILD)/unit/%: $(BUILD)/unit/%.o $(BUILD)/libgpurun.a
 	$(call say,LINK)$(CC) $(ALL_LDFLAGS) -o $@ $^ -ldl
 
-$(BUILD)/fuzzers/%: tests/fuzz/%.c $(BUILD)/libgpurun.a
-	@mkdir -p $(@D)
-	$(call say,FUZZ)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -fsanitize=fuzzer -o $@ $^ -ldl
 .SECONDARY: $(UNIT:=.o)
 
 # The seccomp compiler runs here and now; it writes the filters of every architecture.
@@ -153,10 +148,10 @@ $(FLAGS_MK): Makefile
 # ---- tests ----------------------------------------------------------------------------------
 # Everything that CI runs: one prove, whose last line is the verdict.
 check: $(BIN) $(UNIT)
-	$(PROVE) $(LINT) $(UNIT) $(GOLDEN) $(E2E)
+	$(PROVE) $(FUZZ_TEST) $(LINT) $(UNIT) $(GOLDEN) $(E2E)
 
 check-long: $(BIN) $(UNIT)
-	$(PROVE) $(LINT) $(LINT_SLOW) $(UNIT) $(GOLDEN) $(E2E) $(LONG)
+	$(PROVE) $(FUZZ_TEST) $(LINT) $(LINT_SLOW) $(UNIT) $(GOLDEN) $(E2E) $(LONG)
 
 unit: $(UNIT)
 	$(PROVE) $(UNIT)
@@ -177,12 +172,6 @@ golden: $(BIN) $(GEN)
 asan:
 	$(MAKE) VARIANT=asan BUILD=$(BUILD)/asan BIN=$(BUILD)/asan/gpurun CFLAGS='-O1 -g' \
 		GPURUN=$(abspath $(BUILD)/asan/gpurun) all unit e2e
-
-fuzz-smoke:
-	$(MAKE) VARIANT=fuzz BUILD=$(BUILD)/fuzz CC=$(CLANG) CFLAGS='-O1 -g' fuzz-run
-
-fuzz-run: $(FUZZ)
-	tests/fuzz/run $(FUZZ_SECONDS) $(FUZZ)
 
 # Two builds in directories of different length give the same bytes.
 repro:
@@ -229,7 +218,7 @@ help:
 	@echo 'lint tidy   rules of the source, warnings at two levels; clang-tidy and cppcheck'
 	@echo 'asan cov    build and test with AddressSanitizer and UBSan; line coverage by module'
 	@echo 'bench       what starts and unpacking cost, against floors and peers (bench-start, bench-cold)'
-	@echo 'fuzz-smoke  every fuzzer for FUZZ_SECONDS=$(FUZZ_SECONDS)'
+	@echo 'fuzz-smoke  every fuzzer for FUZZ_SECONDS=$(FUZZ_SECONDS) (fuzz, fuzz-merge, fuzz-cov: tests/fuzz/README.md)'
 	@echo 'golden      rewrite the golden files'
 	@echo 'repro       build twice in different directories and compare'
 	@echo 'install     PREFIX=$(PREFIX) DESTDIR= APPARMOR=0|1'
@@ -237,6 +226,7 @@ help:
 	@echo 'dist clean  release archive of HEAD; remove what was built'
 
 FORCE:
-.PHONY: all check check-long unit e2e lint tidy golden asan fuzz-smoke fuzz-run repro install \
+.PHONY: all check check-long unit e2e lint tidy golden asan repro install \
 	dist clean help FORCE
--include $(OBJ:.o=.d) $(UNIT:=.d) contrib/spank/spank.mk tests/bench/bench.mk tests/cov.mk
+-include $(OBJ:.o=.d) $(UNIT:=.d) contrib/spank/spank.mk tests/bench/bench.mk tests/cov.mk \
+	tests/fuzz/fuzz.mk

@@ -17,10 +17,9 @@
 #include "../../src/store/remove.h"
 #include "../../src/store/unpack.h"
 #include "../../src/store/walk.h"
+#include "tar-fix.h"
 
 #define ID "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct input {
 	const uint8_t *p;
@@ -113,6 +112,11 @@ static void one(struct store *s, struct arena *a, int top, const uint8_t *data, 
 	if (remove_contents(trash, NULL) < 0 || remove_tree(trees, ID, NULL) < 0 ||
 	    walk_tree(trees, visit_count, &beside) < 0 || beside != 0)
 		abort();
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned int seed)
+{
+	return tar_mutate(data, size, max, seed, 1);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -36,13 +36,21 @@ static UNUSED void die(const char *what)
 	exit(99);
 }
 
+static UNUSED struct arena *images_all;
+
 static UNUSED struct arena *images_arena(void)
 {
-	static struct arena *a;
+	if (!images_all)
+		images_all = arena_new(1U << 30);
+	return images_all;
+}
 
-	if (!a)
-		a = arena_new(1U << 30);
-	return a;
+/* Everything that was made so far goes: for fuzzers, whose tests are many. */
+static UNUSED void images_forget(void)
+{
+	if (images_all)
+		arena_free(images_all);
+	images_all = NULL;
 }
 
 static UNUSED void bytes_add(struct bytes *b, const void *p, size_t n)

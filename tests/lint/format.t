@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lint.bash"
 
 check_format() {
-	clang-format-14 --dry-run src/*/*.[ch] include/gpurun/*.h seccomp/*.c tests/unit/*.c tests/helpers/*.[ch] tests/fuzz/*.c tests/bench/*.[ch] images/*/*.c 2>&1 |
+	clang-format-14 --dry-run src/*/*.[ch] include/gpurun/*.h seccomp/*.c tests/unit/*.c tests/helpers/*.[ch] tests/fuzz/*.[ch] tests/bench/*.[ch] images/*/*.c 2>&1 |
 		grep -oE '^[^ ]+\.[ch]:[0-9]+' | awk -F: '{ n[$1]++ } END { for (f in n) print f ": " n[f] " places" }' | sort
 }
 
