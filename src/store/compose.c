@@ -47,12 +47,28 @@ static size_t choose(const struct layer *layers, size_t n, size_t *ret)
 	return chosen;
 }
 
+/*
+ * Directories that may be opened for whiteouts, of all layers together.  A look-up opens every
+ * component of a path in every layer; where that would be more, the flat form is quicker.
+ */
+#define COMPOSE_WORK_MAX (4U << 20)
+
 /* struct below - the directory of the last whiteout, and whether there is one below */
 struct below {
 	const struct view *view;
 	char dir[PATH_MAX];
 	bool known, merged;
+	uint64_t work;
 };
+
+static size_t components(const char *path)
+{
+	size_t n = 1;
+
+	for (; *path; path++)
+		n += *path == '/';
+	return n;
+}
 
 /* Does the whiteout at @path stand in a directory that the layers below have, too? */
 static bool merged_below(struct below *b, const char *path)
@@ -65,15 +81,17 @@ static bool merged_below(struct below *b, const char *path)
 	if (!b->known || !str_eq(b->dir, dir)) {
 		b->known = true;
 		memcpy(b->dir, dir, strlen(dir) + 1);
+		b->work += components(dir) * b->view->n;
 		b->merged = view_stat(b->view, dir, &st, &layer) == 0 && S_ISDIR(st.st_mode);
 	}
 	return b->merged;
 }
 
 /* Do all whiteouts of a layer stand where they can hide something? */
-static int whiteouts_fit(struct arena *a, const struct layer *l, const struct view *view)
+static int whiteouts_fit(struct arena *a, const struct layer *l, const struct view *view,
+			 uint64_t *work)
 {
-	struct below b = { .view = view };
+	struct below b = { .view = view, .work = *work };
 	struct listing_reader reader;
 	struct listing_entry e;
 	int r;
@@ -81,9 +99,10 @@ static int whiteouts_fit(struct arena *a, const struct layer *l, const struct vi
 	listing_rewind(a, l->list, &reader);
 	while ((r = listing_next(&reader, &e)) > 0) {
 		if (e.type == LISTING_WHITEOUT && view_is_whiteout(l->fs, e.path) &&
-		    !merged_below(&b, e.path))
+		    (!merged_below(&b, e.path) || b.work > COMPOSE_WORK_MAX))
 			return 0;
 	}
+	*work = b.work;
 	return r < 0 ? r : 1;
 }
 
@@ -92,6 +111,7 @@ int compose(struct arena *a, const struct layer *layers, size_t n, size_t ret[IM
 {
 	size_t chosen = choose(layers, n, ret);
 	struct view below;
+	uint64_t work = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		if (layers[i].header.flags & LAYER_NEEDS_LOWER)
@@ -110,7 +130,7 @@ int compose(struct arena *a, const struct layer *layers, size_t n, size_t ret[IM
 		below.n = 0;
 		for (size_t k = i + 1; k < chosen; k++)
 			below.fs[below.n++] = layers[ret[k]].fs;
-		r = whiteouts_fit(a, l, &below);
+		r = whiteouts_fit(a, l, &below, &work);
 		if (r <= 0)
 			return r;
 	}

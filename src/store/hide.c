@@ -161,92 +161,101 @@ int tree_opaque(struct tree *t, const char *path)
 
 /* ---- the end of a layer --------------------------------------------------------------- */
 
-static bool dir_is_opaque(struct tree *t, const char *path)
+/* The directory at a real path of the list; without a walk: where a link is now, it is not ours. */
+static int open_listed(const struct tree *t, const char *path)
 {
-	_cleanup_dir_ struct dir d = { .fd = -1 };
+	const struct dir root = { .fd = t->root };
+
+	return tree_open(&root, path, O_RDONLY | O_DIRECTORY, 0);
+}
+
+static bool dir_is_opaque(const struct tree *t, const char *path)
+{
+	_cleanup_fd_ int fd = open_listed(t, path);
 	char value;
 
-	return tree_dir(t, path, false, &d) == 0 && fgetxattr(d.fd, TREE_OPAQUE, &value, 1) == 1 &&
-	       value == 'y';
+	return fd >= 0 && fgetxattr(fd, TREE_OPAQUE, &value, 1) == 1 && value == 'y';
 }
 
-/* Is the directory @path, or one above it, opaque? */
-static __attribute__((noinline)) bool below_opaque(struct tree *t, const char *path)
+/* The length of the path of the directory above. */
+static size_t length_above(const char *path, size_t n)
 {
-	char dir[PATH_MAX];
-	char *slash;
-
-	if (t->flags & LAYER_ROOT_OPAQUE)
-		return true;
-	memcpy(dir, path, strlen(path) + 1);
-	while (*dir) {
-		if (dir_is_opaque(t, dir))
-			return true;
-		slash = strrchr(dir, '/');
-		*(slash ? slash : dir) = '\0';
-	}
-	return false;
+	while (n > 0 && path[n - 1] != '/')
+		n--;
+	return n > 0 ? n - 1 : 0;
 }
 
-/* struct whiteouts - the directory in which the last one was, and whether it was pointless */
-struct whiteouts {
+/*
+ * Is the directory @path, or one above it, opaque?  Every directory is asked once: category 'y'
+ * of @known holds those of which it is true, 'n' the others.
+ */
+static __attribute__((noinline)) bool below_opaque(const struct tree *t, struct seen *known,
+						   const char *path)
+{
+	const size_t len = strlen(path);
 	char dir[PATH_MAX];
-	bool known, pointless;
-};
+	bool opaque = false;
+	size_t n = len;
+
+	if ((t->flags & LAYER_ROOT_OPAQUE) || !t->opaque_used)
+		return t->flags & LAYER_ROOT_OPAQUE;
+	memcpy(dir, path, len + 1);
+	while (n > 0 && !seen_has(known, 'n', path, n)) {
+		dir[n] = '\0';
+		opaque = seen_has(known, 'y', path, n) || dir_is_opaque(t, dir);
+		if (opaque)
+			break;
+		n = length_above(path, n);
+	}
+	for (size_t m = len; m > 0 && m >= n; m = length_above(path, m))
+		(void)seen_add(known, opaque ? 'y' : 'n', path, m);
+	return opaque;
+}
 
 /*
  * Where an opaque directory is above, there is nothing to hide, and overlayfs does not filter
  * the whiteout out of the directory's listing: it must go.
  */
-static int end_whiteout(struct tree *t, struct whiteouts *w, const char *path)
+static int end_whiteout(struct tree *t, struct seen *known, const char *path)
 {
 	_cleanup_dir_ struct dir d = { .fd = -1 };
 	const char *name = name_base(path);
-	char dir[PATH_MAX];
 	struct stat st;
 
-	name_dir(path, dir);
-	if (tree_dir(t, dir, false, &d) < 0 || !str_eq(d.path, dir) ||
-	    fstatat(d.fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !tree_is_whiteout(&st))
+	name_dir(path, d.path);
+	d.fd = open_listed(t, d.path);
+	if (d.fd < 0 || fstatat(d.fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !tree_is_whiteout(&st))
 		return 0;
-	if (!w->known || !str_eq(w->dir, dir)) {
-		w->known = true;
-		memcpy(w->dir, dir, strlen(dir) + 1);
-		w->pointless = below_opaque(t, dir);
-	}
-	if (w->pointless)
+	if (below_opaque(t, known, d.path))
 		return tree_remove(t, &d, name);
 	t->flags |= LAYER_WHITEOUTS;
 	return 0;
 }
 
 /* Only now is a directory's time final.  It may be something else by now: then it is not ours. */
-static int end_dir(struct tree *t, const struct listing_entry *e)
+static int end_dir(const struct tree *t, const struct listing_entry *e)
 {
 	const struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, e->mtime };
-	_cleanup_dir_ struct dir d = { .fd = -1 };
+	_cleanup_fd_ int fd = open_listed(t, e->path);
 
-	if (tree_dir(t, e->path, false, &d) < 0 || !str_eq(d.path, e->path))
-		return 0;
-	return futimens(d.fd, times) < 0 ? -errno : 0;
+	return fd >= 0 && futimens(fd, times) < 0 ? -errno : 0;
 }
 
 static int end_whiteouts(struct tree *t, struct arena *a)
 {
 	struct listing_reader reader;
 	struct listing_entry e;
-	struct whiteouts w = { .known = false };
-	int r, end;
+	struct seen known;
+	int r = 0, end = 0;
 
+	seen_begin(&known);
 	listing_rewind(a, t->list.fd, &reader);
-	while ((r = listing_next(&reader, &e)) > 0) {
-		if (e.type != LISTING_WHITEOUT)
-			continue;
-		end = end_whiteout(t, &w, e.path);
-		if (end < 0)
-			return end;
+	while (end == 0 && (r = listing_next(&reader, &e)) > 0) {
+		if (e.type == LISTING_WHITEOUT)
+			end = end_whiteout(t, &known, e.path);
 	}
-	return r;
+	seen_end(&known);
+	return end < 0 ? end : r;
 }
 
 static int end_dirs(struct tree *t, struct arena *a)

@@ -20,6 +20,13 @@
 #define TREE_LINKS_MAX 40
 #define TREE_DIR_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
+/*
+ * Steps of walks: so many for nothing, and so many for each thing made.  An entry that goes through
+ * forty links of two thousand components each would else cost more than ten thousand others.
+ */
+#define TREE_STEPS_FREE (1U << 20)
+#define TREE_STEPS_EACH 64
+
 /* The mode of directories that nobody described. */
 #define TREE_IMPLIED_MODE 0755
 /* All the bits that anything is made with. */
@@ -250,9 +257,11 @@ static int walk_make(struct tree *t, struct walk *w, const char *name, bool repl
 
 static int walk_step(struct tree *t, struct walk *w, const char *name, bool create)
 {
-	int fd = tree_openat(w->at.fd, name, TREE_DIR_FLAGS, 0);
-	int r;
+	int r, fd;
 
+	if (++t->steps > TREE_STEPS_FREE + TREE_STEPS_EACH * t->entries)
+		return -ELOOP;
+	fd = tree_openat(w->at.fd, name, TREE_DIR_FLAGS, 0);
 	if (fd >= 0)
 		return walk_enter(w, fd, name);
 	if (fd == -ENOENT)

@@ -503,10 +503,15 @@ int unpack_layer(struct arena *a, struct tree *t, const struct tar_input *in,
 	j.tar = tar;
 	j.xattr_names = arena_alloc(a, XATTR_LIST_MAX);
 	while ((r = tar_next(tar, &j.entry, e)) > 0) {
+		uint64_t made = t->entries;
+
 		if (atomic_fetch_add(entries, 1) >= UNPACK_ENTRIES_MAX)
 			return err_set(e, E2BIG, "the image has more than %u entries",
 				       UNPACK_ENTRIES_MAX);
 		r = apply(&j, e);
+		made = t->entries - made;
+		if (made > 1) /* directories on the way, a thousand of them maybe */
+			(void)atomic_fetch_add(entries, made - 1);
 		if (r < 0 || (t->flags & LAYER_NEEDS_LOWER))
 			return r;
 	}
