@@ -44,7 +44,7 @@ enum {
 	OPF_HOST = 1 << 2,      /* PROC, SYSFS, MQUEUE: the host's instead of a fresh one */
 	OPF_BIND_FILE = 1 << 3, /* FILE: the text sits on a tmpfs file bound over dst read-only
 				 * (for a root that cannot be written) */
-	OPF_NOFOLLOW = 1 << 4,  /* TMPFS, PROC, SYSFS: a link at dst is an error, others follow it */
+	OPF_NOFOLLOW = 1 << 4, /* TMPFS, PROC, SYSFS: a link at dst is an error, others follow it */
 };
 
 /**

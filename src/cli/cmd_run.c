@@ -18,6 +18,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <gpurun/layers.h>
 #include <gpurun/log.h>
 #include <gpurun/run.h>
 #include <gpurun/str.h>
@@ -86,6 +87,15 @@ static int decide(struct launch *l, struct arena *a, const struct plan **ret, st
 	return r < 0 ? r : plan_build(a, &in, ret, e);
 }
 
+static void say_layers(struct arena *a, const struct plan *p)
+{
+	struct plan_layer v[PLAN_LAYERS_MAX];
+	size_t n = log_verbose() ? plan_layers(a, p, v) : 0;
+
+	for (size_t i = 0; i < n; i++)
+		log_debug(1, "layer %s: %s: %s", v[i].name, v[i].on ? "on" : "off", v[i].text);
+}
+
 static void say(struct launch *l, const struct plan *p)
 {
 	if (l->mute)
@@ -96,6 +106,7 @@ static void say(struct launch *l, const struct plan *p)
 	for (size_t i = 0; i < p->notes.n; i++)
 		if (!launch_was_said(l, p->notes.v[i]))
 			log_note("%s", p->notes.v[i]);
+	say_layers(l->a, p);
 }
 
 /* ---- the record ------------------------------------------------------------------------- */

@@ -94,6 +94,7 @@ struct probe_device {
  * @status: of "gpurun run", -1: it did not end in time
  * @error: its message, @hint: and hint; @warning: the first one; or NULL
  * @linker: what the container's dynamic linker said, or NULL
+ * @layers: what keeps its command in: "NAME: on: TEXT" (plan_layers)
  */
 struct probe {
 	bool started, ran;
@@ -104,7 +105,7 @@ struct probe {
 		int error;
 	} nodes[PROBE_NODES_MAX];
 	size_t n_nodes;
-	struct strv libraries;
+	struct strv libraries, layers;
 	int driver; /* 12040 is CUDA 12.4; 0: unknown */
 	int init;   /* CUresult of cuInit, -1: not reached */
 	const char *init_text;

@@ -91,6 +91,42 @@ static struct finding check_start(struct doctor *d)
 	return doctor_ok(d, "it starts");
 }
 
+/* Is a layer in force?  As the start that was tried has it, and confirmed it. */
+static bool has_layer(const struct probe *p, const char *name)
+{
+	for (size_t i = 0; i < p->layers.n; i++) {
+		const char *rest = str_after(p->layers.v[i], name);
+
+		if (rest && str_after(rest, ": on: "))
+			return true;
+	}
+	return false;
+}
+
+/* How strong it is, in one line: what confines devices, and what is not there. */
+static struct finding check_confinement(struct doctor *d)
+{
+	static const char *const devices[][2] = { { "landlock", " + Landlock" },
+						  { "device cgroup", " + cgroup filter" } };
+	const struct probe *p = &d->probe;
+	const char *text, *missing = "";
+
+	if (!p->layers.n)
+		return doctor_skip(d, "it did not start");
+	text = has_layer(p, "devices") ? "fresh /dev" : "the host's /dev";
+	for (size_t i = 0; i < ELEMENTS(devices); i++)
+		if (has_layer(p, devices[i][0]))
+			text = arena_printf(d->a, "%s%s", text, devices[i][1]);
+	for (size_t i = 0; i < p->layers.n; i++) {
+		const char *mark = strstr(p->layers.v[i], ": off: ");
+
+		if (mark)
+			missing = arena_printf(d->a, "%s%s%.*s", missing, *missing ? ", " : "",
+					       (int)(mark - p->layers.v[i]), p->layers.v[i]);
+	}
+	return doctor_ok(d, "devices: %s%s%s", text, *missing ? "; not there: " : "", missing);
+}
+
 /* What the probe's open(2) said of one node, against what should be. */
 static const char *node_complaint(struct doctor *d, const char *path, int error)
 {
@@ -196,6 +232,7 @@ static struct finding check_computing(struct doctor *d)
 static const struct check rows[] = {
 	{ "GPUs", NEED_IMAGE, check_choice },
 	{ "start", NEED_IMAGE, check_start },
+	{ "confinement", NEED_START, check_confinement },
 	{ "device nodes", NEED_START | NEED_CHOICE, check_nodes },
 	{ "libcuda", NEED_START | NEED_CHOICE, check_libcuda },
 	{ "CUDA", NEED_START | NEED_CHOICE, check_init },

@@ -20,6 +20,7 @@
 
 #include <gpurun/fd.h>
 #include <gpurun/json.h>
+#include <gpurun/layers.h>
 #include <gpurun/str.h>
 
 #include "doctor.h"
@@ -172,7 +173,10 @@ static void take_message(struct arena *a, const char *text, struct probe *p)
 	msg = json_str(doc, "msg");
 	if (!level || !msg)
 		return;
-	if (str_eq(level, "error")) {
+	if (str_eq(level, "debug") && str_after(msg, "layer ")) {
+		if (p->layers.n < PLAN_LAYERS_MAX)
+			strv_push(a, &p->layers, str_after(msg, "layer "));
+	} else if (str_eq(level, "error")) {
 		p->error = msg;
 		p->hint = json_str(doc, "hint");
 	} else if (str_eq(level, "warning") && !p->warning) {
@@ -294,6 +298,7 @@ static void make_argv(const struct doctor *d, const char *probe, struct strv *re
 		"gpurun",
 		"run",
 		"--log-format=json",
+		"--verbose",
 		"--no-tty",
 		arena_printf(d->a, "--volume=%s:%s:ro", probe, PROBE_INSIDE),
 		arena_printf(d->a, "--entrypoint=%s", PROBE_INSIDE),

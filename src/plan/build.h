@@ -144,6 +144,9 @@ const char *plan_why(struct builder *b, const char *fmt, ...) __attribute__((for
 void plan_note(struct builder *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void plan_warn(struct builder *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/** masks_lifted - "/proc/kcore, ...": what the base profile hides (or protects) and @p does not */
+const char *masks_lifted(struct arena *a, const struct plan *p, enum op_kind kind);
+
 /** plan_check_dst - may the user mount on @dst: absolute, not the root, not ours? */
 int plan_check_dst(const char *dst, const char *why, struct err *e);
 

@@ -9,6 +9,7 @@
 #include <sys/sysmacros.h>
 
 #include <gpurun/json.h>
+#include <gpurun/layers.h>
 #include <gpurun/profile.h>
 #include <gpurun/str.h>
 #include <gpurun/sys.h>
@@ -293,8 +294,24 @@ static void dump_process(struct jsonw *w, const struct plan_process *pr)
 	jsonw_end_object(w);
 }
 
+static void dump_layers(struct jsonw *w, const struct plan_layer *v, size_t n)
+{
+	jsonw_begin_array(w, "layers");
+	for (size_t i = 0; i < n; i++) {
+		jsonw_begin_object(w, NULL);
+		jsonw_str(w, "name", v[i].name);
+		jsonw_bool(w, "on", v[i].on);
+		jsonw_str(w, "text", v[i].text);
+		jsonw_end_object(w);
+	}
+	jsonw_end_array(w);
+}
+
 const char *plan_dump(struct arena *a, const struct plan *p)
 {
+	struct plan_layer layers[PLAN_LAYERS_MAX];
+	/* before the document: their texts would stand in its way */
+	size_t n = plan_layers(a, p, layers);
 	struct jsonw w = { .a = a };
 
 	jsonw_begin_object(&w, NULL);
@@ -306,6 +323,7 @@ const char *plan_dump(struct arena *a, const struct plan *p)
 	dump_strv(&w, "gpus", &p->gpus);
 	dump_container(&w, &p->container);
 	dump_process(&w, &p->process);
+	dump_layers(&w, layers, n);
 	dump_strv(&w, "notes", &p->notes);
 	dump_strv(&w, "warnings", &p->warnings);
 	jsonw_str(&w, "failure_hint", p->failure_hint);

@@ -94,6 +94,23 @@ void plan_base_masks(struct builder *b)
 		mask_op(b, OP_MASK, root_masks[i], OPF_OPTIONAL, "base: masks");
 }
 
+const char *masks_lifted(struct arena *a, const struct plan *p, enum op_kind kind)
+{
+	const struct op_list *l = &p->container.ops;
+	const char *names = "";
+
+	for (size_t i = 0; i < ELEMENTS(mask_rows); i++) {
+		bool there = mask_rows[i].kind != kind;
+
+		for (size_t j = 0; j < l->n && !there; j++)
+			there = l->v[j].kind == kind && str_eq(l->v[j].dst, mask_rows[i].path);
+		if (!there)
+			names = arena_printf(a, "%s%s%s", names, *names ? ", " : "",
+					     mask_rows[i].path);
+	}
+	return names;
+}
+
 int plan_masks(struct builder *b, struct err *e)
 {
 	const struct strv *mask = &b->req->mask;

@@ -30,3 +30,35 @@ load common
 		says "step mounts: /dev .*not a directory inside the image"
 	done
 }
+
+# ---- what is said ------------------------------------------------------------------------------
+
+# layer NAME STATE PATTERN - a line of --verbose, which the plan says, too
+layer() {
+	has "$stderr" "^gpurun: layer $1: $2: $3"
+	hasnt "$stderr" "^gpurun: layer $1: $([ "$2" = on ] && echo off || echo on)"
+}
+
+@test "--verbose says of each layer whether it is in force, as the plan does" {
+	need jq
+	works --verbose "$BUSYBOX" true
+	for name in 'user namespace' 'mount namespace' 'pid namespace' devices capabilities no_new_privs \
+		seccomp 'masked paths' 'read-only paths' descriptors; do
+		layer "$name" on .
+	done
+	layer 'network namespace' off .
+	is "$(grep -o 'layer [^:]*: o[nf]*: .*' <<< "$stderr")" \
+		"$("$GPURUN" --dry-run "$BUSYBOX" true |
+			jq -r '.layers[] | "layer \(.name): \(if .on then "on" else "off" end): \(.text)"')"
+	works --verbose --net none "$BUSYBOX" true
+	layer 'network namespace' on 'loopback only'
+	works --verbose --pid host --ipc host --security-opt landlock=off --cap-add sys_chroot \
+		--security-opt seccomp=unconfined -v /dev:/dev "$BUSYBOX" true
+	layer 'pid namespace' off .
+	layer 'ipc namespace' off .
+	layer landlock off .
+	layer seccomp off .
+	layer devices off .
+	layer capabilities on 'only CAP_SYS_CHROOT'
+	silent "$BUSYBOX" true
+}

@@ -161,6 +161,9 @@ for f in json.load(sys.stdin):
 	works doctor --json "$BUSYBOX"
 	finds image 'C library' '^ok: no dynamic linker'
 	finds container start '^ok'
+	finds container confinement '^ok: devices: fresh /dev'
+	is "$("$GPURUN" --dry-run "$BUSYBOX" true | grep -c '"landlock_dev": true')" \
+		"$(finding container confinement | grep -c ' + Landlock')"
 	is "$(failed)" ''
 }
 

@@ -16,17 +16,17 @@ declare -A may=(
 	[state]="$base state"
 	[oci]="$base $types"
 	[profile]="$base profile"
-	[plan]="$base $types"
+	[plan]="$base layers $types"
 	[run]="$base devices plan edits run"
 	[probe]=""
-	[cli]="$base log $types run state store"
+	[cli]="$base layers log $types run state store"
 )
 declare -A contract=(
 	[arena]="" [err]="" [fd]="arena" [json]="arena err" [lib]="err" [log]="err" [str]="arena"
 	[sys]="" [banned]="" [elf]="arena" [edits]="arena" [gpu]="arena err" [driver]="edits gpu" [host]="arena err gpu"
 	[image]="arena err" [profile]="arena err" [request]="arena gpu" [plan]="arena devices edits err" [devices]=""
 	[oci]="arena edits err" [dirents]="" [run]="err plan sys" [state]="arena err sys" [store]="arena err image"
-	[allot]="arena err gpu" [job]="arena edits err host" [audit]="arena err gpu host image plan"
+	[allot]="arena err gpu" [job]="arena edits err host" [layers]="arena" [audit]="arena err gpu host image plan"
 )
 
 # included FILE - "NAME" for every <gpurun/NAME.h>
