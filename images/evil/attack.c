@@ -16,6 +16,7 @@
  *	attack trace PID			ptrace(2) and /proc/PID/mem
  *	attack handle DIR FILE			FILE by its handle, on the mount of DIR ("shocker")
  *	attack device PATH			open and read one byte
+ *	attack uid				the effective id
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -181,7 +182,7 @@ static int by_own(char **v)
 	struct timespec nap = { .tv_nsec = 1000000 };
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%s", v[0]);
-	for (int i = 0; i < 2000; i++) {
+	for (int i = 0; i < 500; i++) {
 		int fd = open(path, O_WRONLY | O_APPEND);
 
 		if (fd >= 0)
@@ -268,18 +269,33 @@ static int by_device(char **v)
 	return say(fd < 0 ? fd : read(fd, &c, 1));
 }
 
+static int by_uid(char **v)
+{
+	(void)v;
+	printf("%d\n", geteuid());
+	return 0;
+}
+
 static const struct way {
 	const char *name;
 	int words;
 	int (*attack)(char **v);
 } ways[] = {
-	{ "socket", 1, by_socket },       { "socket32", 1, by_socket32 },
-	{ "socketx32", 1, by_socketx32 }, { "ioctl", 1, by_ioctl },
-	{ "listen", 1, by_listen },       { "connect", 1, by_connect },
-	{ "plant", 3, by_plant },         { "find", 1, by_find },
-	{ "swap", 2, by_swap },           { "own", 1, by_own },
-	{ "watch", 2, by_watch },         { "trace", 1, by_trace },
-	{ "handle", 2, by_handle },       { "device", 1, by_device },
+	{ "socket", 1, by_socket },
+	{ "socket32", 1, by_socket32 },
+	{ "socketx32", 1, by_socketx32 },
+	{ "ioctl", 1, by_ioctl },
+	{ "listen", 1, by_listen },
+	{ "connect", 1, by_connect },
+	{ "plant", 3, by_plant },
+	{ "find", 1, by_find },
+	{ "swap", 2, by_swap },
+	{ "own", 1, by_own },
+	{ "watch", 2, by_watch },
+	{ "trace", 1, by_trace },
+	{ "handle", 2, by_handle },
+	{ "device", 1, by_device },
+	{ "uid", 0, by_uid },
 };
 
 int main(int argc, char **argv)

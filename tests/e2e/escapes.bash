@@ -9,7 +9,7 @@ evil_programs() {
 	local name
 	export EVIL=$FILE_DIR/evil WITNESS=$FILE_DIR/witness BASE=$FILE_DIR/base
 	small "$BASE"
-	for name in chroot cp grep head mkdir mknod mount mv rm rmdir sort stat stty tail touch tr tty umount unshare wc; do
+	for name in chroot cp cut find grep head mkdir mknod mount mv readlink rm rmdir sort stat stty tail touch tr tty umount unshare wc; do
 		ln -s busybox "$BASE/bin/$name"
 	done
 	mkdir -m 1777 "$BASE/tmp"
