@@ -2,7 +2,9 @@
 /*
  * cold.c - from an image to directories in the store and a record.
  *
- * The worker builds in the stage; what is complete there is renamed into its place.  Somebody
+ * The worker builds in the stage.  What it says and leaves there is a stranger's word: it is ended
+ * before anything of the stage is looked at (but for the manifest, which is read with care), and
+ * what is complete is renamed into its place then.  Somebody
  * else may have published the same layer meanwhile (of another image): then his stays and ours
  * goes.  The record comes last, so that an image that has one is whole.
  */
@@ -36,6 +38,7 @@ struct unpacking {
 	struct layer layers[IMAGE_LAYERS_MAX];
 	char ids[IMAGE_LAYERS_MAX][IMAGE_ID_HEX + 1]; /* diff_ids as computed or announced */
 	bool fresh[IMAGE_LAYERS_MAX];                 /* in the stage, not in the store */
+	bool heard[IMAGE_LAYERS_MAX];                 /* the worker says that it has unpacked it */
 	uint32_t n;
 	uint64_t free_bytes, free_inodes; /* before */
 	struct unpack_skipped skipped;
@@ -128,6 +131,31 @@ static int choose_layers(struct unpacking *u, struct msg *order, struct err *e)
 
 /* ---- the worker's answers --------------------------------------------------------------- */
 
+/* The worker could have put anything there, and still can. */
+static int manifest_text(struct unpacking *u, char **ret, size_t *ret_len)
+{
+	_cleanup_fd_ int fd = openat(u->stage.fd, WORKER_MANIFEST,
+				     O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return -EINVAL;
+	return fd_read_sized(fd, u->arena, st.st_size, RECORD_MAX, ret, ret_len);
+}
+
+/* Of an image's record only what the image says of itself comes from the worker. */
+static void forget_claims(struct record *rec)
+{
+	memset(&rec->lowers, 0, sizeof(rec->lowers));
+	memset(&rec->image.abi, 0, sizeof(rec->image.abi));
+	rec->image.bytes = rec->image.entries = 0;
+	rec->image.passwd = rec->image.group = NULL;
+	rec->image.apt = false;
+	rec->abi = false;
+}
+
 static int read_manifest(struct unpacking *u, struct err *e)
 {
 	struct record *rec = &u->record;
@@ -138,11 +166,11 @@ static int read_manifest(struct unpacking *u, struct err *e)
 
 	if (r < 0)
 		return r;
-	r = m.type == MSG_MANIFEST ? file_read_text(u->stage.fd, WORKER_MANIFEST, u->arena,
-						    RECORD_MAX, &text, &len)
-				   : -EPROTO;
+	*rec = (struct record){ 0 };
+	r = m.type == MSG_MANIFEST ? manifest_text(u, &text, &len) : -EPROTO;
 	if (r == 0)
 		r = record_parse(u->arena, text, len, rec);
+	forget_claims(rec);
 	if (r == 0 && rec->image.diff_ids.n != 0 && rec->image.diff_ids.n != m.layers)
 		r = -EPROTO;
 	if (r < 0)
@@ -156,19 +184,30 @@ static int read_manifest(struct unpacking *u, struct err *e)
 	return 0;
 }
 
+static bool heard_all(const struct unpacking *u, const struct msg *order)
+{
+	for (uint32_t i = 0; i < u->n; i++) {
+		if ((order->type == MSG_FLAT || order->wanted[i]) && !u->heard[i])
+			return false;
+	}
+	return true;
+}
+
 /* Hear until the order is done.  Returns 1: a layer depends on others. */
-static int hear_layers(struct unpacking *u, struct err *e)
+static int hear_layers(struct unpacking *u, const struct msg *order, struct err *e)
 {
 	struct msg m;
 	int r;
 
+	memset(u->heard, 0, sizeof(u->heard));
 	while ((r = conversation_hear(&u->talk, &m, e)) == 0) {
 		if (m.type == MSG_LAYER) {
 			if (u->ids[m.layer][0] && !str_eq(u->ids[m.layer], m.diff_id))
 				return err_set(e, EBADMSG, "%s: layer %u is not what it says",
 					       label(u), m.layer + 1);
 			memcpy(u->ids[m.layer], m.diff_id, IMAGE_ID_HEX + 1);
-		} else if (m.type == MSG_DONE) {
+			u->heard[m.layer] = true;
+		} else if (m.type == MSG_DONE && heard_all(u, order)) {
 			u->skipped = m.skipped;
 			return 0;
 		} else if (m.type == MSG_DEPENDENT) {
@@ -182,18 +221,6 @@ static int hear_layers(struct unpacking *u, struct err *e)
 }
 
 /* ---- layers ----------------------------------------------------------------------------- */
-
-static void drop_layers(struct unpacking *u)
-{
-	char name[32];
-
-	layers_close(u);
-	for (uint32_t i = 0; i < u->n; i++) {
-		(void)snprintf(name, sizeof(name), WORKER_LAYER, i);
-		(void)remove_tree(u->stage.fd, name, NULL);
-		u->fresh[i] = false;
-	}
-}
 
 static int open_fresh(struct unpacking *u, const struct msg *order, struct err *e)
 {
@@ -362,10 +389,11 @@ static int make_flat(struct unpacking *u, const char **ret_file, struct err *e)
 	} else if (r == 0) {
 		r = conversation_order(&u->talk, &order, e);
 		if (r == 0)
-			r = hear_layers(u, e);
+			r = hear_layers(u, &order, e);
 		if (r > 0)
 			r = err_set(e, EPROTO, "%s: the unpack worker speaks nonsense", label(u));
 	}
+	conversation_end(&u->talk);
 	if (r < 0)
 		return r;
 	if (!*image->id)
@@ -399,7 +427,8 @@ static int make_layers(struct unpacking *u, const char **ret_file, struct err *e
 	if (r == 0)
 		r = conversation_order(&u->talk, &order, e);
 	if (r == 0)
-		r = hear_layers(u, e);
+		r = hear_layers(u, &order, e);
+	conversation_end(&u->talk);
 	if (r == 0)
 		r = open_fresh(u, &order, e);
 	if (r == 0)
@@ -466,12 +495,41 @@ static const char *existing_record(struct unpacking *u)
 	return image_stored(u->place, u->arena, file) ? file : NULL;
 }
 
+static int talk(struct unpacking *u, struct err *e)
+{
+	const struct worker_input in = { u->c->ref, u->c->options->arch, u->c->source_fd,
+					 u->stage.fd };
+	int r = conversation_begin(&u->talk, &in, label(u), u->c->options->quiet, e);
+
+	return r < 0 ? r : read_manifest(u, e);
+}
+
+/* Another worker in another stage, which has never seen what the first one left. */
+static int begin_again(struct unpacking *u, struct err *e)
+{
+	const int parent = u->stage.parent;
+	const char *name = u->record.image.name;
+	char id[IMAGE_ID_HEX + 1];
+	int r;
+
+	memcpy(id, u->record.image.id, sizeof(id));
+	layers_close(u);
+	stage_end(&u->stage);
+	r = stage_begin(parent, "", &u->stage);
+	if (r < 0)
+		return err_sys(e, -r, "%s/" STORE_VERSION "/" STORE_TMP, u->place->path);
+	r = talk(u, e);
+	if (r == 0 && !str_eq(u->record.image.id, id))
+		r = err_set(e, ESTALE, "%s: the file was changed while it was read", label(u));
+	u->record.image.name = name;
+	return r;
+}
+
 static int unpack(struct unpacking *u, const char **ret_file, struct err *e)
 {
-	const struct msg end = { .type = MSG_END };
 	bool flat = u->c->options->form_flat || !store_overlay(u->c->store);
 	const char *file;
-	int r = read_manifest(u, e);
+	int r = talk(u, e);
 
 	if (r < 0)
 		return r;
@@ -484,13 +542,12 @@ static int unpack(struct unpacking *u, const char **ret_file, struct err *e)
 	}
 	if (!u->c->options->quiet)
 		log_note("unpacking %s into %s", label(u), u->place->path);
-	r = flat || u->n == 0 ? 1 : make_layers(u, ret_file, e);
+	r = flat || u->n == 0 ? make_flat(u, ret_file, e) : make_layers(u, ret_file, e);
 	if (r == 1) {
-		drop_layers(u);
-		r = make_flat(u, ret_file, e);
+		r = begin_again(u, e);
+		if (r == 0)
+			r = make_flat(u, ret_file, e);
 	}
-	if (r == 0)
-		r = conversation_order(&u->talk, &end, e);
 	if (r == 0 && !u->c->options->quiet)
 		log_note("%s: %.1f MiB in %" PRIu64 " entries", label(u),
 			 (double)u->record.image.bytes / (1 << 20), u->record.image.entries);
@@ -510,13 +567,8 @@ static int name_image(struct unpacking *u, const char *file, struct err *e)
 
 static int unpack_staged(struct unpacking *u, const char **ret_file, struct err *e)
 {
-	const struct worker_input in = { u->c->ref, u->c->options->arch, u->c->source_fd,
-					 u->stage.fd };
-	int r = conversation_begin(&u->talk, &in, label(u), u->c->options->quiet, e);
+	int r = unpack(u, ret_file, e);
 
-	if (r < 0)
-		return r;
-	r = unpack(u, ret_file, e);
 	if (r < 0)
 		explain_space(u, e);
 	layers_close(u);

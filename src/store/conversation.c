@@ -20,6 +20,8 @@
 #include <gpurun/str.h>
 #include <gpurun/sys.h>
 
+#define ERRNO_MAX 4095 /* as the kernel has it */
+
 static const int ours[] = { SIGINT, SIGTERM, SIGHUP };
 
 /* Where the worker has its descriptors; above them there is nothing. */
@@ -165,6 +167,10 @@ static bool msg_is_sane(struct conversation *c, struct msg *m)
 	m->diff_id[IMAGE_ID_HEX] = '\0';
 	m->err.msg[ERR_MSG_MAX - 1] = '\0';
 	m->err.hint[ERR_HINT_MAX - 1] = '\0';
+	m->err.status = 0; /* what we end with, and what kind of failure it is, is ours to say */
+	m->err.topic = 0;
+	if (m->err.code < 0 || m->err.code > ERRNO_MAX)
+		m->err.code = EPROTO;
 	switch (m->type) {
 	case MSG_MANIFEST:
 		c->layers = m->layers;

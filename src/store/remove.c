@@ -38,14 +38,29 @@ static bool enough(const struct remover *r)
 	return r->count && r->count->limit > 0 && r->count->entries >= r->count->limit;
 }
 
+/*
+ * All rights on a directory for us, and on nothing that a link with its name leads to.  /proc is
+ * the way to a descriptor that was opened without rights (fchmodat2 is younger than the floor).
+ */
+static int open_up(int dirfd, const char *name)
+{
+	_cleanup_fd_ int fd = openat(dirfd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	char path[sizeof("/proc/self/fd/") + 10];
+
+	if (fd < 0)
+		return -errno;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return fchmodat(AT_FDCWD, path, 0700, 0) < 0 ? -errno : 0;
+}
+
 /* Move the directory @name up; its own mode counts too, since its ".." changes. */
 static int move_up(struct remover *r, int dirfd, const char *name)
 {
 	char to[48];
-	int err;
+	int err = open_up(dirfd, name);
 
-	if (fchmodat(dirfd, name, 0700, 0) < 0 && errno != ENOENT)
-		return -errno;
+	if (err < 0)
+		return err == -ENOENT ? 0 : err;
 	do {
 		(void)snprintf(to, sizeof(to), "%d.%llu", (int)getpid(), r->serial++);
 		err = rename_new(dirfd, name, r->top, to);
@@ -86,8 +101,8 @@ static int remove_top(struct remover *r, const char *name)
 		return errno == ENOENT ? 0 : -errno;
 	if (!S_ISDIR(st.st_mode))
 		return remove_name(r, r->top, name);
-	if ((st.st_mode & 0700) != 0700 && fchmodat(r->top, name, 0700, 0) < 0)
-		return -errno;
+	if ((st.st_mode & 0700) != 0700 && (err = open_up(r->top, name)) < 0)
+		return err == -ENOENT ? 0 : err;
 	fd = openat(r->top, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return errno == ENOENT ? 0 : -errno;
@@ -142,8 +157,9 @@ int remove_tree(int dirfd, const char *name, struct removed *n)
 
 	if (unlinkat(dirfd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
 		return 0;
-	if (fchmodat(dirfd, name, 0700, 0) < 0)
-		return errno == ENOENT ? 0 : -errno;
+	r = open_up(dirfd, name);
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
 	fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return errno == ENOENT ? 0 : -errno;

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -35,14 +36,15 @@
 #define LANDLOCK_ABI_MIN 2
 
 /* Rights that the headers of the floor do not know. */
-#define FS_EXECUTE    (1ULL << 0)
-#define FS_WRITE_FILE (1ULL << 1)
-#define FS_READ_FILE  (1ULL << 2)
-#define FS_READ_DIR   (1ULL << 3)
-#define FS_ALL_ABI_2  ((1ULL << 14) - 1) /* up to REFER */
-#define FS_TRUNCATE   (1ULL << 14)       /* ABI 3 */
-#define FS_IOCTL_DEV  (1ULL << 15)       /* ABI 5 */
-#define NET_ALL_ABI_4 3ULL               /* bind and connect TCP */
+#define FS_EXECUTE      (1ULL << 0)
+#define FS_WRITE_FILE   (1ULL << 1)
+#define FS_READ_FILE    (1ULL << 2)
+#define FS_READ_DIR     (1ULL << 3)
+#define FS_ALL_ABI_2    ((1ULL << 14) - 1) /* up to REFER */
+#define FS_TRUNCATE     (1ULL << 14)       /* ABI 3 */
+#define FS_IOCTL_DEV    (1ULL << 15)       /* ABI 5 */
+#define NET_ALL_ABI_4   3ULL               /* bind and connect TCP */
+#define SCOPE_ALL_ABI_6 3ULL               /* abstract sockets, and signals */
 
 /* Lower a limit, hard and soft; the type of @resource differs between C libraries. */
 #define LIMIT(resource, to)                                                                        \
@@ -77,8 +79,16 @@ static int set_limits(void)
 
 /* Both structs grew at their end; the kernel takes the size that it knows. */
 struct ruleset_attr {
-	uint64_t fs, net;
+	uint64_t fs, net, scoped;
 };
+
+static size_t ruleset_size(int abi)
+{
+	if (abi >= 6)
+		return sizeof(struct ruleset_attr);
+	return abi >= 4 ? offsetof(struct ruleset_attr, scoped)
+			: offsetof(struct ruleset_attr, net);
+}
 
 static int landlock_rules(int ruleset, int stage, int source, uint64_t all)
 {
@@ -109,7 +119,9 @@ static int landlock_enter(int stage, int source)
 		attr.fs |= FS_IOCTL_DEV;
 	if (abi >= 4)
 		attr.net = NET_ALL_ABI_4;
-	ruleset = sys_landlock_create_ruleset(&attr, abi >= 4 ? sizeof(attr) : sizeof(attr.fs));
+	if (abi >= 6)
+		attr.scoped = SCOPE_ALL_ABI_6;
+	ruleset = sys_landlock_create_ruleset(&attr, ruleset_size(abi));
 	if (ruleset < 0)
 		return ruleset;
 	r = landlock_rules(ruleset, stage, source, attr.fs);
@@ -117,16 +129,41 @@ static int landlock_enter(int stage, int source)
 }
 
 /*
+ * A directory that is read is taken anew, too, as the root of a mount of its own that nobody may
+ * write to: above it there is nothing.  Where the kernel refuses that (mounts below it that are
+ * locked to each other) Landlock stands alone.
+ */
+static int detach_source(int source)
+{
+	const struct sys_mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |
+							 MOUNT_ATTR_NODEV };
+	_cleanup_fd_ int tree = -1;
+	struct stat st;
+
+	if (fstat(source, &st) < 0)
+		return -errno;
+	if (!S_ISDIR(st.st_mode))
+		return 0;
+	tree = sys_open_tree(source, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | O_CLOEXEC);
+	if (tree < 0 || sys_mount_setattr(tree, "", AT_EMPTY_PATH, &attr) < 0)
+		return 0;
+	return dup3(tree, source, O_CLOEXEC) < 0 ? -errno : 0;
+}
+
+/*
  * The stage becomes the root directory, and the descriptor of it is taken anew from there: from
  * the old one, ".." still led to the host.
  */
-static int enter_namespaces(int stage)
+static int enter_namespaces(int stage, int source)
 {
 	_cleanup_fd_ int root = -1;
 	int r = userns_enter(stage);
 
 	if (r != 0)
 		return r < 0 ? r : 0;
+	r = detach_source(source);
+	if (r < 0)
+		return r;
 	if (userns_root() < 0)
 		return 0; /* an LSM forbids mounts; the other walls stand */
 	root = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -154,7 +191,7 @@ int sandbox_enter(int stage, int source, struct err *e)
 
 	(void)umask(0); /* the modes of the archive are final */
 	if (r == 0)
-		r = enter_namespaces(stage);
+		r = enter_namespaces(stage, source);
 	if (r == 0)
 		r = close_doors(stage, source);
 	return r < 0 ? err_sys(e, -r, "store: the unpack worker cannot be confined") : 0;
