@@ -25,6 +25,7 @@ cd "$tmp/1"
 # what a recipe needs to climb out of any directory
 up=../../../../../../../../../../../..
 : "$host" "$up"
+# shellcheck source=/dev/null
 . "$recipe"
 cd /
 for layer in "$tmp/2" "$tmp/2.tar"; do

@@ -144,7 +144,7 @@ hooked() {
 	done
 	on_root -d "$T/driver" -x nvidia-uvm -x nvidia-uvm-tools -- -q --gpus 0 "$IMAGE" true
 	is "$status" 0
-	[ -e "$WITNESS/cwd" ] && ! grep evil "$WITNESS/cwd"
+	hasnt "$(cat "$WITNESS/cwd")" evil
 	[ ! -e "$WITNESS/loaded" ]
 	# a hook of the host with what the image says
 	naive 'cd "$ROOT"; LD_PRELOAD=/proc/self/cwd/evil.so /bin/true'

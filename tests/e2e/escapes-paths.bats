@@ -8,7 +8,7 @@
 # 2025-31133 runc                       mask made of the image's /dev/null  /dev/null is...   naive bind
 # 2025-52565 runc                       /dev/console bound from a link      terminals...      naive bind
 # 2019-19921 2023-27561 2023-28642      /proc is a link, or not procfs      /proc is...       naive mount; no check
-#   2025-52881 runc
+#   2025-52881 runc                     the same, covered later              /proc and /sys...   naive mount
 # 2026-87766 bubblewrap, 2024-45310     mount point below a link is made    mount points...   naive mkdir; bwrap < 0.12
 #   runc, 2018-15664 docker cp
 # the same, with a race                 directory and link swapped          swapped...        naive check, then mkdir
@@ -87,6 +87,32 @@ test_teardown() {
 	done
 	naive 'mount -t proc proc "$ROOT/proc"; stat -f -c %T "$HOST"'
 	found proc
+}
+
+@test "/proc and /sys are links through what is covered later, so that no mask is found" {
+	local where
+	for where in proc sys sysproc root; do
+		WHERE=$where evil proc-hop
+		for options in "" --root "--pid host"; do
+			try -q $options "$IMAGE" sh -c '
+				for d in /x /.. /x/.. /proc /sys; do
+					for f in sys/kernel/core_pattern irq/default_smp_affinity sysrq-trigger kernel/uevent_helper; do
+						[ ! -f $d/$f ] || ! (: >> $d/$f) 2> /dev/null || echo "$d/$f can be written"
+					done
+					for f in keys timer_list firmware/acpi; do
+						[ ! -f $d/$f ] || [ -z "$(head -c 1 $d/$f 2> /dev/null)" ] || echo "$d/$f can be read"
+						[ ! -d $d/$f ] || echo "$d/$f is there"
+					done
+				done'
+			is "$output" ''
+			[ "$status" = 125 ] || is "$status" 0
+		done
+	done
+	WHERE=proc rootfs proc-hop
+	naive 'cd "$ROOT"; rm proc; ln -s "$ROOT/dev/hop" proc; ln -sf "$ROOT/x" dev/hop
+		mount -t proc proc "$ROOT/proc"; mount -t tmpfs none "$ROOT/dev"
+		mount --bind /dev/null "$ROOT/proc/keys" || cat "$ROOT/x/keys" "$ROOT/x/version"'
+	found Linux
 }
 
 @test "CVE-2019-19921, CVE-2025-52881: /proc is the image's own, in which settings would be lost" {
