@@ -7,7 +7,16 @@ echo "# seed $KILLS_SEED"
 [ "$(id -u)" = 0 ] || exec bash tests/e2e/kills.t
 echo 1..2
 status=0
-bash tests/e2e/kills.t > /dev/stderr && echo "ok 1 - root" || { echo "not ok 1 - root"; status=1; }
-bash tests/e2e/as-user.t "$PWD/tests/e2e/kills.t" > /dev/stderr && echo "ok 2 - an ordinary user" ||
-	{ echo "not ok 2 - an ordinary user"; status=1; }
+if bash tests/e2e/kills.t >&2; then
+	echo "ok 1 - root"
+else
+	status=1
+	echo "not ok 1 - root"
+fi
+if bash tests/e2e/as-user.t "$PWD/tests/e2e/kills.t" >&2; then
+	echo "ok 2 - an ordinary user"
+else
+	status=1
+	echo "not ok 2 - an ordinary user"
+fi
 exit $status
