@@ -12,7 +12,7 @@
  *	STORE/v1/probe                   what this file system can do (per st_dev and kernel)
  *
  * A layer or tree is complete when it is there: it is built in tmp/ and published by rename.
- * Whoever runs an image holds a shared flock(2) on its record; rm and prune want it exclusive.
+ * Whoever runs an image holds a shared lock on its record; rm and prune want it exclusive.
  */
 #ifndef GPURUN_STORE_H
 #define GPURUN_STORE_H

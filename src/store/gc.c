@@ -183,7 +183,7 @@ int image_drop(const struct place *p, struct arena *a, const char *file)
 	int r;
 
 	(void)snprintf(path, sizeof(path), STORE_IMAGES "/%s", file);
-	fd = openat(p->fd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	fd = openat(p->fd, path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	r = lock_try(fd, true);

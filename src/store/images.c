@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <sys/file.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -234,11 +233,9 @@ static int record_open(const struct place *p, const char *file, off_t *ret_size)
 	fd = openat(p->fd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	do
-		r = p->read_only ? 0 : flock(fd, LOCK_SH);
-	while (r < 0 && errno == EINTR);
+	r = p->read_only ? 0 : lock_take(fd, false);
 	if (r < 0 || fstat(fd, &st) < 0)
-		return -errno;
+		return r < 0 ? r : -errno;
 	*ret_size = st.st_size;
 	return st.st_nlink == 0 ? -ENOENT : fd_take(&fd);
 }
@@ -300,7 +297,7 @@ int image_publish(const struct place *p, struct arena *a, int stage_fd, const ch
 	size_t len;
 	const char *text = record_format(a, r, &len);
 	_cleanup_fd_ int fd = openat(stage_fd, "record",
-				     O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+				     O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	int err = fd < 0 ? -errno : fd_write_all(fd, text, len);
 
 	(void)snprintf(path, sizeof(path), STORE_IMAGES "/%s", file);

@@ -209,6 +209,25 @@ int store_keep(struct store *s, struct arena *a, const char *name, const struct 
 
 /* ---- --scratch -------------------------------------------------------------------------- */
 
+/*
+ * What we make there is deleted by its name at the end, and at the next start if we were killed: in
+ * a directory in which somebody else can rename things, that name could be that of anything of the
+ * user's.  A group that the owner himself lets in is his decision.
+ */
+static int scratch_parent_check(int fd, const char *dir, struct err *e)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return err_sys(e, errno, "--scratch %s", dir);
+	if (st.st_mode & S_ISVTX || !(st.st_mode & (S_IWGRP | S_IWOTH)) ||
+	    (!(st.st_mode & S_IWOTH) && st.st_uid == geteuid()))
+		return 0;
+	err_set(e, EPERM, "--scratch %s: others may rename what is in it", dir);
+	err_hint(e, "a directory of your own: mkdir -m 700 %s/NAME", dir);
+	return -EPERM;
+}
+
 int store_scratch(struct store *s, struct arena *a, const char *dir, const char **ret_dir,
 		  int *lock_fd, struct err *e)
 {
@@ -220,6 +239,9 @@ int store_scratch(struct store *s, struct arena *a, const char *dir, const char 
 
 	if (fd < 0)
 		return err_sys(e, errno, "%s%s", dir ? "--scratch " : "", parent);
+	r = dir ? scratch_parent_check(fd, dir, e) : 0;
+	if (r < 0)
+		return r;
 	(void)stage_sweep(fd, SCRATCH_PREFIX, &s->own, parent, NULL);
 	r = stage_begin(fd, SCRATCH_PREFIX, &st);
 	if (r == 0) {

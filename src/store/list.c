@@ -36,7 +36,7 @@ static bool in_use(const struct place *p, const char *file)
 	if (p->read_only)
 		return false; /* never locked */
 	(void)snprintf(path, sizeof(path), STORE_IMAGES "/%s", file);
-	fd = openat(p->fd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	fd = openat(p->fd, path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0 || lock_try(fd, true) == -EWOULDBLOCK)
 		return fd >= 0;
 	(void)snprintf(id, sizeof(id), "%s", file); /* without .flat */

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * lock.c - flock(2) on files below lock/, and who holds them.
+ * lock.c - locks on files below lock/ and on records, and who holds them.
+ *
+ * They are "open file description" locks (fcntl(2), F_OFD_SETLK): kept by whoever has the
+ * descriptor, as with flock(2), but only who may write a file can lock it exclusively.  In a store
+ * that a site lets others read (GPURUN_STORE_RO) a reader could otherwise stop its owner for ever.
  *
  * A lock file may be removed by prune while somebody opens it: whoever gets a lock looks
  * whether the file still has its name, and takes the new one if not.
@@ -11,7 +15,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <gpurun/fd.h>
@@ -19,14 +22,27 @@
 
 #define LOCK_TEXT_MAX 512
 
-int lock_try(int fd, bool exclusive)
+static int lock_set(int fd, bool exclusive, int how)
 {
+	struct flock whole = { .l_type = exclusive ? F_WRLCK : F_RDLCK, .l_whence = SEEK_SET };
 	int r;
 
 	do
-		r = flock(fd, (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB);
+		r = fcntl(fd, how, &whole);
 	while (r < 0 && errno == EINTR);
-	return r < 0 ? -errno : 0;
+	if (r < 0)
+		return errno == EACCES || errno == EAGAIN ? -EWOULDBLOCK : -errno;
+	return 0;
+}
+
+int lock_try(int fd, bool exclusive)
+{
+	return lock_set(fd, exclusive, F_OFD_SETLK);
+}
+
+int lock_take(int fd, bool exclusive)
+{
+	return lock_set(fd, exclusive, F_OFD_SETLKW);
 }
 
 /* "PID WHAT" of the holder into the message; an empty file: a holder that is just starting. */
@@ -44,18 +60,6 @@ static void say_waiting(int fd)
 		*what = '\0';
 		log_note("waiting for process %s, which is %s", text, what + 1);
 	}
-}
-
-static int lock_wait(int fd, bool exclusive, bool speak)
-{
-	int r;
-
-	if (speak)
-		say_waiting(fd);
-	do
-		r = flock(fd, exclusive ? LOCK_EX : LOCK_SH);
-	while (r < 0 && errno == EINTR);
-	return r < 0 ? -errno : 0;
 }
 
 static void sign(int fd, const char *what)
@@ -84,8 +88,11 @@ int lock_open(const struct place *p, const char *name, bool exclusive, enum lock
 		if (fd < 0)
 			return err_sys(e, errno, "%s/" STORE_VERSION "/%s", p->path, path);
 		r = lock_try(fd, exclusive);
-		if (r == -EWOULDBLOCK && wait != LOCK_TRY)
-			r = lock_wait(fd, exclusive, what && wait == LOCK_WAIT);
+		if (r == -EWOULDBLOCK && wait != LOCK_TRY) {
+			if (what && wait == LOCK_WAIT)
+				say_waiting(fd);
+			r = lock_take(fd, exclusive);
+		}
 		if (r == -EWOULDBLOCK)
 			return r;
 		if (r < 0 || fstat(fd, &st) < 0)
@@ -93,6 +100,8 @@ int lock_open(const struct place *p, const char *name, bool exclusive, enum lock
 				       path);
 		if (st.st_nlink == 0)
 			continue;
+		if (st.st_mode & 077) /* "chmod -R go+rX" of a site's store */
+			(void)fchmod(fd, 0600);
 		if (what)
 			sign(fd, what);
 		return fd_take(&fd);

@@ -63,8 +63,10 @@ void place_open_read_only(struct store *s, const char *list);
 
 /* ---- lock.c ---- */
 
-/** lock_try - flock without waiting: 0, -EWOULDBLOCK, -errno */
+/** lock_try - without waiting: 0, -EWOULDBLOCK, -errno; exclusive needs a descriptor to write by */
 int lock_try(int fd, bool exclusive);
+/** lock_take - the same, and wait: 0, -errno */
+int lock_take(int fd, bool exclusive);
 
 /**
  * lock_open - the lock file @name in STORE/v1/lock, locked

@@ -223,3 +223,41 @@ large() {
 		setpriv --reuid 20002 --regid 20002 --clear-groups "$GPURUN" site:1 true
 	is "$status" 125
 }
+
+@test "who may only read a store cannot lock its owner out" {
+	need_root
+	works "$BUSYBOX" true
+	chmod -R go+rX "$GPURUN_STORE"
+	need flock
+	setpriv --reuid 20001 --regid 20001 --clear-groups bash -c '
+		for f in "$0"/v1/lock/* "$0"/v1/images/*; do
+			exec {fd}< "$f" && flock -xn $fd && echo "$f"
+		done
+		echo all
+		exec sleep 60' "$GPURUN_STORE" > "$T/tmp/held" 3>&- &
+	PID=$!
+	wait_for 10 grep all "$T/tmp/held"
+	[ "$(wc -l < "$T/tmp/held")" -ge 3 ] # a lock and a record are held
+	works "$BUSYBOX" true
+	tar -cf "$T/new.tar" -C "$T/tmp" held
+	fails 127 "$T/new.tar" nothing
+	try_command timeout 20 "$GPURUN" verify
+	is "$status" 0
+	try_command timeout 20 "$GPURUN" prune --all
+	is "$status" 0
+	is "$(ls "$GPURUN_STORE/v1/images")" ''
+	kill "$PID"
+	is "$(stat -c %a "$GPURUN_STORE/v1/lock/store")" 600
+}
+
+@test "--scratch in a directory where others may rename things is refused" {
+	mkdir "$T/open" "$T/group"
+	chmod 777 "$T/open"
+	fails 125 --scratch "$T/open" "$BUSYBOX" true
+	has "$stderr" 'others may rename' && has "$stderr" 'mkdir -m 700'
+	is "$(ls -A "$T/open")" ''
+	chmod 1777 "$T/open" # as /tmp is
+	works --scratch "$T/open" "$BUSYBOX" true
+	chmod 2775 "$T/group" # a group that the owner lets in
+	works --scratch "$T/group" "$BUSYBOX" true
+}
