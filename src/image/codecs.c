@@ -12,6 +12,7 @@
 #include <bzlib.h>
 #include <lzma.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include <gpurun/lib.h>
 #include <gpurun/str.h>
@@ -20,7 +21,7 @@
 
 /* ---- xz -------------------------------------------------------------------------------- */
 
-#define XZ_FUNCS(X) X(lzma_stream_decoder) X(lzma_code) X(lzma_end)
+#define XZ_FUNCS(X) X(lzma_stream_decoder) X(lzma_memlimit_set) X(lzma_code) X(lzma_end)
 struct xz_api {
 	XZ_FUNCS(LIB_POINTER)
 };
@@ -40,7 +41,7 @@ static int xz_begin(void *state)
 	lzma_stream *x = state;
 
 	*x = (lzma_stream)LZMA_STREAM_INIT;
-	return xz_api.lzma_stream_decoder(x, XZ_MEMORY_MAX, 0) == LZMA_OK ? 0 : -ENOMEM;
+	return xz_api.lzma_stream_decoder(x, XZ_FREE, 0) == LZMA_OK ? 0 : -ENOMEM;
 }
 
 static int xz_step(void *state, struct codec_io *io)
@@ -53,10 +54,16 @@ static int xz_step(void *state, struct codec_io *io)
 	x->next_out = io->out;
 	x->avail_out = io->n_out;
 	r = xz_api.lzma_code(x, LZMA_RUN);
+	/* at the limit the library waits for a higher one */
+	if (r == LZMA_MEMLIMIT_ERROR && io->wide &&
+	    xz_api.lzma_memlimit_set(x, XZ_MEMORY_MAX) == LZMA_OK)
+		r = xz_api.lzma_code(x, LZMA_RUN);
 	codec_advance(io, io->n_in - x->avail_in, io->n_out - x->avail_out);
 	if (r == LZMA_STREAM_END)
 		return 1;
-	if (r == LZMA_MEM_ERROR || r == LZMA_MEMLIMIT_ERROR)
+	if (r == LZMA_MEMLIMIT_ERROR)
+		return io->wide ? -E2BIG : CODEC_WIDE;
+	if (r == LZMA_MEM_ERROR)
 		return -ENOMEM;
 	return r == LZMA_OK || r == LZMA_BUF_ERROR ? 0 : -EBADMSG;
 }
@@ -142,7 +149,8 @@ static const struct codec codec_bzip2 = {
 
 #define ZSTD_FUNCS(X)                                                                              \
 	X(ZSTD_createDStream)                                                                      \
-	X(ZSTD_DCtx_setParameter) X(ZSTD_decompressStream) X(ZSTD_freeDStream) X(ZSTD_isError)
+	X(ZSTD_DCtx_setParameter)                                                                  \
+	X(ZSTD_decompressStream) X(ZSTD_freeDStream) X(ZSTD_isError) X(ZSTD_getErrorCode)
 struct zstd_api {
 	ZSTD_FUNCS(LIB_POINTER)
 };
@@ -157,36 +165,123 @@ static int zstd_load(struct err *e)
 	return lib_load("libzstd.so.1", "libzstd1", zstd_funcs, ELEMENTS(zstd_funcs), &zstd_api, e);
 }
 
+/* RFC 8878, 3.1.1.1: magic, descriptor, window or (one segment) dictionary id and contents' size */
+#define ZSTD_HEAD     18
+#define ZSTD_SEGMENT  0x20
+#define ZSTD_MAGIC_AT 4
+
+/* struct zstd_state - the decoder, and what a frame begins with */
+struct zstd_state {
+	ZSTD_DStream *d;
+	uint8_t head[ZSTD_HEAD];
+	size_t n_head;
+	bool known; /* its window is, and may be used */
+};
+
 static int zstd_begin(void *state)
 {
-	ZSTD_DStream **d = state;
+	struct zstd_state *s = state;
 
-	*d = zstd_api.ZSTD_createDStream();
-	if (!*d || zstd_api.ZSTD_isError(zstd_api.ZSTD_DCtx_setParameter(*d, ZSTD_d_windowLogMax,
-									 ZSTD_WINDOW_LOG_MAX)))
+	*s = (struct zstd_state){ .d = zstd_api.ZSTD_createDStream() };
+	if (!s->d || zstd_api.ZSTD_isError(zstd_api.ZSTD_DCtx_setParameter(
+			     s->d, ZSTD_d_windowLogMax, ZSTD_WINDOW_LOG_MAX)))
 		return -ENOMEM;
 	return 0;
+}
+
+/* The size of the contents, as far as it says something about the window. */
+static uint64_t zstd_contents(const uint8_t *p, size_t n)
+{
+	uint64_t v = 0;
+
+	for (size_t i = n; i > 0; i--)
+		v = v << 8 | p[i - 1];
+	return n == 2 ? v + 256 : v;
+}
+
+/*
+ * The window of the frame: 1 when it is known, 0 when more of the header must come.  The library
+ * takes the memory when it has seen the same bytes, not before.
+ */
+static int zstd_window(const struct zstd_state *s, uint64_t *ret)
+{
+	static const uint8_t magic[ZSTD_MAGIC_AT] = { 0x28, 0xb5, 0x2f, 0xfd };
+	static const uint8_t dict[] = { 0, 1, 2, 4 }, contents[] = { 1, 2, 4, 8 };
+	const uint8_t *p = s->head + ZSTD_MAGIC_AT + 1;
+	uint8_t how;
+	size_t skip, n;
+
+	*ret = 0;
+	if (memcmp(s->head, magic, s->n_head < sizeof(magic) ? s->n_head : sizeof(magic)) != 0)
+		return 1; /* one that is skipped, or none */
+	if (s->n_head < ZSTD_MAGIC_AT + 2)
+		return 0;
+	how = s->head[ZSTD_MAGIC_AT];
+	if (!(how & ZSTD_SEGMENT)) {
+		*ret = (1ULL << (10 + (*p >> 3))) / 8 * (8 + (*p & 7));
+		return 1;
+	}
+	skip = dict[how & 3];
+	n = contents[how >> 6];
+	if (s->n_head < ZSTD_MAGIC_AT + 1 + skip + n)
+		return 0;
+	*ret = zstd_contents(p + skip, n);
+	return 1;
+}
+
+/* Look at what comes; CODEC_WIDE when this frame must wait for its turn. */
+static int zstd_look(struct zstd_state *s, const struct codec_io *io)
+{
+	size_t had = s->n_head, n = ZSTD_HEAD - had;
+	uint64_t window;
+
+	if (s->known)
+		return 0;
+	n = n < io->n_in ? n : io->n_in;
+	memcpy(s->head + had, io->in, n);
+	s->n_head += n;
+	s->known = zstd_window(s, &window) == 1;
+	if (!s->known || window <= WINDOW_FREE || io->wide)
+		return 0;
+	s->known = false;
+	s->n_head = had;
+	return CODEC_WIDE;
+}
+
+static int zstd_fail(size_t r)
+{
+	const ZSTD_ErrorCode code = zstd_api.ZSTD_getErrorCode(r);
+
+	if (code == ZSTD_error_memory_allocation)
+		return -ENOMEM;
+	return code == ZSTD_error_frameParameter_windowTooLarge ? -E2BIG : -EBADMSG;
 }
 
 /* Frames without content (zstd:chunked has them) end like any other. */
 static int zstd_step(void *state, struct codec_io *io)
 {
-	ZSTD_DStream **d = state;
+	struct zstd_state *s = state;
+	int look = zstd_look(s, io);
 	ZSTD_inBuffer in = { io->in, io->n_in, 0 };
 	ZSTD_outBuffer out = { io->out, io->n_out, 0 };
-	size_t r = zstd_api.ZSTD_decompressStream(*d, &out, &in);
+	size_t r;
 
+	if (look != 0)
+		return look;
+	r = zstd_api.ZSTD_decompressStream(s->d, &out, &in);
 	codec_advance(io, in.pos, out.pos);
 	if (zstd_api.ZSTD_isError(r))
-		return -EBADMSG;
+		return zstd_fail(r);
+	if (r == 0) {
+		s->known = false;
+		s->n_head = 0;
+	}
 	return r == 0;
 }
 
 static void zstd_end(void *state)
 {
-	ZSTD_DStream **d = state;
-
-	zstd_api.ZSTD_freeDStream(*d);
+	zstd_api.ZSTD_freeDStream(((struct zstd_state *)state)->d);
 }
 
 /* The library goes on with the next frame by itself. */
@@ -199,7 +294,7 @@ static int zstd_again(void *state)
 static const struct codec codec_zstd = {
 	.name = "zstd",
 	.tool = "zstd",
-	.state_size = sizeof(ZSTD_DStream *),
+	.state_size = sizeof(struct zstd_state),
 	.load = zstd_load,
 	.begin = zstd_begin,
 	.again = zstd_again,

@@ -11,6 +11,46 @@
 
 #include "decode.h"
 
+void window_turn_init(struct window_turn *w)
+{
+	*w = (struct window_turn){ .taken = false };
+	pthread_mutex_init(&w->lock, NULL);
+	pthread_cond_init(&w->freed, NULL);
+}
+
+void window_turn_end(struct window_turn *w)
+{
+	pthread_mutex_destroy(&w->lock);
+	pthread_cond_destroy(&w->freed);
+}
+
+static void window_take(struct decoder *d)
+{
+	struct window_turn *w = d->turn;
+
+	d->io.wide = true;
+	if (!w)
+		return;
+	pthread_mutex_lock(&w->lock);
+	while (w->taken)
+		pthread_cond_wait(&w->freed, &w->lock);
+	w->taken = true;
+	pthread_mutex_unlock(&w->lock);
+}
+
+static void window_give(struct decoder *d)
+{
+	struct window_turn *w = d->turn;
+
+	if (!w || !d->io.wide)
+		return;
+	pthread_mutex_lock(&w->lock);
+	w->taken = false;
+	pthread_cond_signal(&w->freed);
+	pthread_mutex_unlock(&w->lock);
+	d->io.wide = false;
+}
+
 void decoder_init(struct decoder *d, struct arena *a, const char *label,
 		  ssize_t (*fill)(void *arg, const void **ret_block, struct err *e), void *arg)
 {
@@ -106,8 +146,11 @@ static int decoder_between(struct decoder *d, struct err *e)
 
 static int decoder_fail(const struct decoder *d, int r, struct err *e)
 {
+	if (r == -E2BIG)
+		return err_set(e, EINVAL, "%s: %s data that take too much memory to decode",
+			       d->label, d->codec->name);
 	if (r == -ENOMEM)
-		return err_set(e, ENOMEM, "%s: %s data that take too much memory to decode",
+		return err_set(e, ENOMEM, "%s: there is too little memory to decode the %s data",
 			       d->label, d->codec->name);
 	return err_set(e, EINVAL, "%s: bad %s data", d->label, d->codec->name);
 }
@@ -128,6 +171,10 @@ static int decoder_step(struct decoder *d, struct err *e)
 	d->io.out = d->out + d->n_out;
 	d->io.n_out = room;
 	r = d->codec->step(d->state, &d->io);
+	if (r == CODEC_WIDE) {
+		window_take(d);
+		r = d->codec->step(d->state, &d->io);
+	}
 	if (r < 0)
 		return decoder_fail(d, r, e);
 	if (r == 0 && d->io.n_out == room && had > 0 && d->io.n_in == had && !d->pending)
@@ -197,4 +244,5 @@ ssize_t decoder_read(struct decoder *d, const void **ret_block, struct err *e)
 void decoder_close(struct decoder *d)
 {
 	decoder_end(d);
+	window_give(d);
 }

@@ -6,6 +6,7 @@
 #ifndef GPURUN_IMAGE_DECODE_H
 #define GPURUN_IMAGE_DECODE_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,20 +19,42 @@
 #define XZ_MEMORY_MAX       (256ULL << 20) /* xz -9 takes 65 MiB */
 #define ZSTD_WINDOW_LOG_MAX 27             /* 128 MiB, as the zstd command does */
 
+/* What every stream may take at once: zstd's level 19 and what is usual; xz -6 takes 9 MiB. */
+#define WINDOW_FREE (8ULL << 20)
+#define XZ_FREE     (16ULL << 20)
+
+/**
+ * struct window_turn - streams that need more than that take turns: at most one of an image
+ * The one whose turn it is keeps it until decoder_close(), and needs nothing of those that wait.
+ */
+struct window_turn {
+	pthread_mutex_t lock;
+	pthread_cond_t freed;
+	bool taken;
+};
+
+void window_turn_init(struct window_turn *w);
+void window_turn_end(struct window_turn *w);
+
 /* What a codec is given and leaves behind, as in every one of these libraries. */
 struct codec_io {
 	const uint8_t *in;
 	size_t n_in;
 	uint8_t *out;
 	size_t n_out;
+	bool wide; /* memory for a large window may be taken */
 };
+
+/* A step that has done nothing yet, and would take that memory: call again when it may. */
+#define CODEC_WIDE 2
 
 /**
  * struct codec - one format of compression
  * @tool: the command that undoes it
  * @begin: start the first stream; the state is zeroed
  * @again: start a further one in the state of the last; NULL: @end and @begin
- * @step: decode some; 1 at the end of a stream, 0, or -errno (-EBADMSG: the data are bad)
+ * @step: decode some; 1 at the end of a stream, 0, CODEC_WIDE, or -errno (-EBADMSG: the data are
+ *	bad, -E2BIG: they need more memory than is allowed, -ENOMEM: than there is)
  * @end: give the library's memory back
  * @otherwise: what reads the same where this one's library is not there, or NULL
  * A format without @begin is known and refused.
@@ -83,6 +106,7 @@ struct decoder {
 	uint8_t *out; /* DECODE_BLOCK bytes of the caller's; may be another one for each read */
 	size_t n_out; /* bytes of this block so far */
 	struct codec_io io;
+	struct window_turn *turn; /* of the source, or NULL: nobody else */
 	enum { DECODE_START, DECODE_PASS, DECODE_STREAM, DECODE_BETWEEN, DECODE_END } phase;
 	bool eof;     /* no input will follow */
 	bool begun;   /* state holds something of the library's */

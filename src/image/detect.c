@@ -269,6 +269,8 @@ int image_open(struct arena *a, int fd, const struct image_ref *ref, int spool_d
 	s->label = ref->path ? ref->path : ref->text;
 	s->fd = fd;
 	s->spool_fd = -1;
+	s->turn = ARENA_NEW(a, struct window_turn);
+	window_turn_init(s->turn);
 	r = open_any(s, spool_dirfd, arch, &m, e);
 	if (r < 0) {
 		image_close(s);
@@ -281,6 +283,8 @@ int image_open(struct arena *a, int fd, const struct image_ref *ref, int spool_d
 
 void image_close(struct image_source *s)
 {
-	if (s)
-		s->spool_fd = fd_close(s->spool_fd);
+	if (!s)
+		return;
+	s->spool_fd = fd_close(s->spool_fd);
+	window_turn_end(s->turn);
 }

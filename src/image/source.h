@@ -21,6 +21,8 @@
 #include <gpurun/err.h>
 #include <gpurun/image.h>
 
+#include "decode.h"
+
 #define DOCUMENT_MAX        (4U << 20)    /* a manifest, index or config */
 #define ARCHIVE_MEMBERS_MAX 100000        /* names in an archive of images */
 #define ARCHIVE_LINKS_MAX   8             /* links followed from one member to another */
@@ -52,6 +54,7 @@ struct image_source {
 	int64_t size; /* of the file that is read */
 	struct member *members;
 	size_t n_members, cap_members;
+	struct window_turn *turn; /* the one thing that streams of several threads share */
 };
 
 /** source_fd - the file that is read: the spool when there is one */

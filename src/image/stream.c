@@ -104,6 +104,7 @@ int stream_open(const struct image_source *s, const char *name, struct image_str
 	decoder_init(&st->decoder, st->a,
 		     name ? arena_printf(st->a, "%s: %s", s->label, name) : s->label, stream_fill,
 		     st);
+	st->decoder.turn = s->turn;
 	if (r < 0) {
 		image_layer_close(st);
 		return r;

@@ -48,10 +48,10 @@ static size_t choose(const struct layer *layers, size_t n, size_t *ret)
 }
 
 /*
- * Directories that may be opened for whiteouts, of all layers together.  A look-up opens every
- * component of a path in every layer; where that would be more, the flat form is quicker.
+ * Components that may be looked up for whiteouts, of all layers together.  A look-up opens every
+ * directory on the way to a path in every layer; where that would be more, the flat form is quicker.
  */
-#define COMPOSE_WORK_MAX (4U << 20)
+#define COMPOSE_WORK_MAX (16U << 20)
 
 /* struct below - the directory of the last whiteout, and whether there is one below */
 struct below {
@@ -61,13 +61,14 @@ struct below {
 	uint64_t work;
 };
 
-static size_t components(const char *path)
+/* Each of the paths to a directory of @n components, looked up. */
+static uint64_t work_of(const char *path)
 {
-	size_t n = 1;
+	uint64_t n = 1;
 
 	for (; *path; path++)
 		n += *path == '/';
-	return n;
+	return n * (n + 1) / 2;
 }
 
 /* Does the whiteout at @path stand in a directory that the layers below have, too? */
@@ -81,7 +82,9 @@ static bool merged_below(struct below *b, const char *path)
 	if (!b->known || !str_eq(b->dir, dir)) {
 		b->known = true;
 		memcpy(b->dir, dir, strlen(dir) + 1);
-		b->work += components(dir) * b->view->n;
+		b->work += work_of(dir) * b->view->n;
+		if (b->work > COMPOSE_WORK_MAX)
+			return false;
 		b->merged = view_stat(b->view, dir, &st, &layer) == 0 && S_ISDIR(st.st_mode);
 	}
 	return b->merged;
@@ -99,7 +102,7 @@ static int whiteouts_fit(struct arena *a, const struct layer *l, const struct vi
 	listing_rewind(a, l->list, &reader);
 	while ((r = listing_next(&reader, &e)) > 0) {
 		if (e.type == LISTING_WHITEOUT && view_is_whiteout(l->fs, e.path) &&
-		    (!merged_below(&b, e.path) || b.work > COMPOSE_WORK_MAX))
+		    !merged_below(&b, e.path))
 			return 0;
 	}
 	*work = b.work;

@@ -17,33 +17,59 @@
 
 #include "walk.h"
 
-static int copy_bytes(int from, int to)
+/* From where both stand up to @end. */
+static int copy_bytes(int from, int to, off_t end)
 {
+	off_t left = end - lseek(from, 0, SEEK_CUR);
 	char buf[8 << 10];
-	ssize_t n;
+	ssize_t n = 1;
 
-	while ((n = read(from, buf, sizeof(buf))) > 0) {
-		int r = fd_write_all(to, buf, (size_t)n);
+	while (left > 0 && n > 0) {
+		n = read(from, buf, left < (off_t)sizeof(buf) ? (size_t)left : sizeof(buf));
+		if (n > 0) {
+			int r = fd_write_all(to, buf, (size_t)n);
 
-		if (r < 0)
-			return r;
+			if (r < 0)
+				return r;
+			left -= n;
+		}
 	}
 	return n < 0 ? -errno : 0;
 }
 
 /* copy_file_range shares or moves blocks in the kernel; old file systems refuse it. */
-static int copy_contents(int from, int to)
+static int copy_piece(int from, int to, off_t at, off_t end)
 {
-	ssize_t n;
+	ssize_t n = 1;
 
-	do
-		n = copy_file_range(from, NULL, to, NULL, (size_t)1 << 30, 0);
-	while (n > 0);
-	if (n == 0)
+	if (lseek(from, at, SEEK_SET) < 0 || lseek(to, at, SEEK_SET) < 0)
+		return -errno;
+	for (; at < end && n > 0; at += n)
+		n = copy_file_range(from, NULL, to, NULL, (size_t)(end - at), 0);
+	if (n >= 0)
 		return 0;
 	if (errno == EXDEV || errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP)
-		return copy_bytes(from, to);
+		return copy_bytes(from, to, end);
 	return -errno;
+}
+
+/* Holes stay holes: a file may be a thousand times as long as what is in it. */
+static int copy_contents(int from, int to)
+{
+	off_t end = lseek(from, 0, SEEK_END), at = 0, hole;
+	int r = end < 0 ? -errno : 0;
+
+	while (r == 0 && at < end) {
+		at = lseek(from, at, SEEK_DATA);
+		if (at < 0 && errno == ENXIO)
+			break;
+		hole = at < 0 ? at : lseek(from, at, SEEK_HOLE);
+		if (hole < 0)
+			return -errno;
+		r = copy_piece(from, to, at, hole);
+		at = hole;
+	}
+	return r == 0 && ftruncate(to, end) < 0 ? -errno : r;
 }
 
 static void copy_xattrs(int from, int to)

@@ -25,6 +25,12 @@
 
 #define VIEW_LINKS_MAX 40
 
+/*
+ * Files and directories that one path may take to be opened, in all layers: an image decides how
+ * deep and how often linked its paths are, and nobody but us does this look-up.
+ */
+#define VIEW_WORK_MAX 65536U
+
 static int open_below(int root, const char *path, int flags)
 {
 	const struct open_how how = {
@@ -47,6 +53,7 @@ static bool is_opaque(int root, const char *path)
 struct level {
 	bool part[IMAGE_LAYERS_MAX];
 	bool found;
+	unsigned int *work; /* opened so far, or NULL: nobody counts */
 	size_t top;
 	struct stat st;
 };
@@ -58,6 +65,8 @@ static bool level_ask(const struct view *v, size_t i, const char *path, struct l
 	struct stat st;
 
 	l->part[i] = false;
+	if (l->work)
+		++*l->work;
 	if (fd < 0)
 		return true;
 	if (fstat(fd, &st) < 0 || tree_is_whiteout(&st))
@@ -96,6 +105,8 @@ static int level_of(const struct view *v, const char *path, struct level *l)
 		l->part[i] = true;
 	level_enter(v, n > 0 ? path : "", l);
 	while (l->found && path[n]) {
+		if (l->work && *l->work > VIEW_WORK_MAX)
+			return -ELOOP;
 		n += strcspn(path + n, "/");
 		memcpy(prefix, path, n);
 		prefix[n] = '\0';
@@ -105,9 +116,10 @@ static int level_of(const struct view *v, const char *path, struct level *l)
 	return l->found ? 0 : -ENOENT;
 }
 
-int view_stat(const struct view *v, const char *path, struct stat *ret, size_t *ret_layer)
+static int stat_counted(const struct view *v, const char *path, struct stat *ret, size_t *ret_layer,
+			unsigned int *work)
 {
-	struct level l;
+	struct level l = { .work = work };
 	int r = level_of(v, path, &l);
 
 	if (r < 0)
@@ -117,11 +129,17 @@ int view_stat(const struct view *v, const char *path, struct stat *ret, size_t *
 	return 0;
 }
 
+int view_stat(const struct view *v, const char *path, struct stat *ret, size_t *ret_layer)
+{
+	return stat_counted(v, path, ret, ret_layer, NULL);
+}
+
 /* struct resolve - a path being resolved: the place reached so far, and the rest */
 struct resolve {
 	struct view_place *at;
 	char rest[PATH_MAX];
 	int links;
+	unsigned int work;
 };
 
 static int resolve_link(const struct view *v, struct resolve *s, const char *link)
@@ -162,7 +180,7 @@ static int resolve_component(const struct view *v, struct resolve *s, const char
 
 	r = name_join(s->at->path, name, next);
 	if (r == 0)
-		r = view_stat(v, next, &s->at->st, &s->at->layer);
+		r = stat_counted(v, next, &s->at->st, &s->at->layer, &s->work);
 	if (r < 0)
 		return r;
 	if (S_ISLNK(s->at->st.st_mode))
@@ -286,7 +304,7 @@ static void list_merge(const struct view *v, const char *dir, struct strv *names
 int view_list(const struct view *v, struct arena *a, const char *dir, size_t max, struct strv *ret)
 {
 	struct strv names = { 0 };
-	struct level l;
+	struct level l = { .work = NULL };
 	int r = level_of(v, dir, &l);
 
 	if (r == 0 && !S_ISDIR(l.st.st_mode))

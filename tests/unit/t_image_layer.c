@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Compression and digests: what is read of a layer, and what is refused. */
 #include <errno.h>
+#include <pthread.h>
 
+#include "../../src/image/decode.h"
 #include "images.h"
 
 static const struct {
@@ -118,7 +120,7 @@ static void test_zstd(void)
 	fails(bytes_join(whole, bytes_cut(frame, 0, 9)), "cut off", "half a skippable frame behind",
 	      "zstd");
 	bytes_add(&window, wide, sizeof(wide));
-	fails(bytes_join(whole, window), "bad zstd data", "a window of 1 GiB", "zstd");
+	fails(bytes_join(whole, window), "take too much memory", "a window of 1 GiB", "zstd");
 	bent = filter("zstd -q --check -c", tar);
 	bent.p[bent.n - 1] ^= 1;
 	fails(bent, "bad zstd data", "a wrong checksum", "zstd");
@@ -132,6 +134,86 @@ static void test_limits(void)
 	      "a dictionary of 512 MiB", "xz");
 	reads_as(filter("xz -9 -c", tar), tar, "xz -9", "xz");
 	reads_as(filter("xz -c -C none", tar), tar, "xz without a check", "xz");
+}
+
+/* ---- large windows take turns ----------------------------------------------------------- */
+
+static ssize_t fill_once(void *arg, const void **ret_block, struct err *e)
+{
+	struct bytes *b = arg;
+	ssize_t n = (ssize_t)b->n;
+
+	(void)e;
+	*ret_block = b->p;
+	b->n = 0;
+	return n;
+}
+
+/* struct reader - a decoder over bytes in memory, and how its first block went */
+struct reader {
+	struct arena *a;
+	struct decoder d;
+	struct bytes left;
+	struct err e;
+	ssize_t n;
+};
+
+static void *reader_run(void *arg)
+{
+	struct reader *r = arg;
+	const void *block;
+
+	r->n = decoder_read(&r->d, &block, &r->e);
+	return NULL;
+}
+
+static void reader_begin(struct reader *r, struct bytes b, struct window_turn *turn)
+{
+	*r = (struct reader){ .a = arena_new(1U << 20), .left = b };
+	decoder_init(&r->d, r->a, "x", fill_once, &r->left);
+	r->d.out = arena_alloc(r->a, DECODE_BLOCK);
+	r->d.turn = turn;
+}
+
+static void reader_end(struct reader *r)
+{
+	decoder_close(&r->d);
+	arena_free(r->a);
+}
+
+static void test_turns(const char *command, bool wide)
+{
+	struct bytes b = filter(command, big_layer(300000));
+	struct reader first, second;
+	struct window_turn turn;
+	pthread_t thread;
+
+	window_turn_init(&turn);
+	reader_begin(&first, b, &turn);
+	reader_run(&first);
+	ok(first.n > 0 && turn.taken == wide, "%s: %s %s", command, wide ? "a turn" : "no turn",
+	   first.e.msg);
+	reader_begin(&second, b, &turn);
+	if (pthread_create(&thread, NULL, reader_run, &second) != 0)
+		die("pthread_create");
+	reader_end(&first);
+	pthread_join(thread, NULL);
+	ok(second.n > 0 && turn.taken == wide, "%s: another one after it", command);
+	reader_end(&second);
+	ok(!turn.taken, "%s: given back", command);
+	window_turn_end(&turn);
+}
+
+static void test_windows(void)
+{
+	test_turns("zstd -q -c", false);
+	test_turns("zstd -q -c --long=23", false);
+	test_turns("zstd -q -c --long=24", true);
+	test_turns("zstd -q -c --long=27", true);
+	test_turns("xz -c", false);
+	test_turns("xz -c --lzma2=preset=0,dict=32MiB", true);
+	test_turns("gzip -c", false);
+	test_turns("bzip2 -c", false);
 }
 
 /* ---- promises: digest, size, diff_id --------------------------------------------------- */
@@ -270,6 +352,7 @@ int main(void)
 	test_gzip_trailer();
 	test_zstd();
 	test_limits();
+	test_windows();
 	test_promises(NULL);
 	test_promises("gzip -c");
 	test_promises("zstd -q -c");
