@@ -50,7 +50,7 @@ int num_u64(const char *s, uint64_t max, uint64_t *ret);
 #define NUM_DIGITS_MAX 22 /* of 64 bits in octal */
 char *num_write(char *end, uint64_t v, unsigned int base);
 
-/** num_size - a size in bytes: a number with an optional suffix b k m g t (powers of 1024) */
+/** num_size - bytes, as off_t has them: a number, a suffix b k m g t (powers of 1024) or none */
 int num_size(const char *s, uint64_t *ret);
 
 /** num_is_decimal - digits and nothing else? */
@@ -58,6 +58,13 @@ bool num_is_decimal(const char *s);
 
 /** num_hex - are the @n characters at @s all lower-case hexadecimal digits? */
 bool num_is_hex(const char *s, size_t n);
+
+/**
+ * hex_digest - the SHA-256 of something short, its first half in hexadecimal
+ * Nobody makes two things of one digest, or another thing of a given one.
+ */
+#define HEX_DIGEST_LEN 32
+void hex_digest(const void *data, size_t len, char ret[HEX_DIGEST_LEN + 1]);
 
 /** path_clean - @path without "//", "." and "..", absolute; ".." stops at "/" (lexical) */
 char *path_clean(struct arena *a, const char *path);

@@ -79,7 +79,8 @@ int num_size(const char *s, uint64_t *ret)
 	shift = num_suffix_shift(s);
 	if (shift < 0)
 		return shift;
-	if (r < 0 || v > UINT64_MAX >> shift)
+	if (r < 0 ||
+	    v > (uint64_t)INT64_MAX >> shift) /* off_t: the kernel would take more for less */
 		return -ERANGE;
 	*ret = v << shift;
 	return 0;
