@@ -159,6 +159,89 @@ static void test_directory(struct bench *b)
 	is_str(b->image.id, "", "it has no id");
 }
 
+/* ---- U: who an image's User is, by whatever its passwd is -------------------------------- */
+
+#define PASSWD "root:x:0:0::/root:/bin/sh%0au:x:7:8::/u:%0au:x:9:9::/second:%0a12:x:13:14::/n:%0a"
+#define HUGE   "x GNU.sparse.size 1073741824; x GNU.sparse.numblocks 1; x GNU.sparse.map 0,1; "
+
+static const struct {
+	const char *what, *layer, *user;
+	int r;
+	uid_t uid;
+	gid_t gid;
+} users[] = {
+	{ "U1 no passwd, a name", "d etc", "u", -ENOENT, 0, 0 },
+	{ "U1 no passwd, an id", "d etc", "7", 0, 7, 0 },
+	{ "U1 no passwd, nobody", "d etc", "", 0, 0, 0 },
+	{ "U2 an absolute link", "d etc; d x; l etc/passwd /x/p; f x/p " PASSWD, "u", 0, 7, 8 },
+	{ "U2b a link out of the root", "d etc; l etc/passwd ../../../../../../../../etc/passwd",
+	  "root", -ENOENT, 0, 0 },
+	{ "U2c a link to the host's", "d etc; l etc/passwd /proc/self/root/etc/passwd", "root",
+	  -ENOENT, 0, 0 },
+	{ "U2d a loop", "d etc; l etc/passwd passwd", "root", -ENOENT, 0, 0 },
+	{ "U3 a pipe", "d etc; p etc/passwd", "root", -ENOENT, 0, 0 },
+	{ "U3b a directory", "d etc; d etc/passwd", "7", 0, 7, 0 },
+	{ "U4 CVE-2026-47262 1 GiB of holes", "d etc; " HUGE "f etc/passwd r", "root", -ENOENT, 0,
+	  0 },
+	{ "U4b CVE-2026-47262 a group of 1 GiB",
+	  "d etc; f etc/passwd " PASSWD ";" HUGE "f etc/group r", "u:g", -ENOENT, 0, 0 },
+	{ "U6 of two lines the first counts", "d etc; f etc/passwd " PASSWD, "u", 0, 7, 8 },
+	{ "U7 digits are an id", "d etc; f etc/passwd " PASSWD, "12", 0, 12, 0 },
+	{ "U8 CVE-2024-40635 2^31", "d etc; f etc/passwd " PASSWD, "2147483648", -ERANGE, 0, 0 },
+	{ "U8b CVE-2024-40635 2^32", "d etc; f etc/passwd " PASSWD, "4294967296", -ERANGE, 0, 0 },
+	{ "U8c CVE-2024-40635 2^32 as a group", "d etc", "7:4294967296", -ERANGE, 0, 0 },
+	{ "U8d 2^31 in the file", "d etc; f etc/passwd u:x:2147483648:0::/:", "u", -ENOENT, 0, 0 },
+	{ "U9 \":group\"", "d etc; f etc/passwd " PASSWD "; f etc/group g:x:5:", ":g", 0, 0, 5 },
+	{ "U10 \"user:\"", "d etc; f etc/passwd " PASSWD "; f etc/group g:x:5:", "u:", 0, 7, 8 },
+	{ "U11 more than one colon", "d etc; f etc/passwd " PASSWD, "u:g:h", -EINVAL, 0, 0 },
+	{ "U12 NUL in the file", "d etc; f etc/passwd a%00u:x:7:8::/u:", "u", -ENOENT, 0, 0 },
+};
+
+static void test_users(struct bench *b)
+{
+	for (size_t i = 0; i < sizeof(users) / sizeof(users[0]); i++) {
+		struct image_user u = { 0 };
+		struct err e = { 0 };
+		int r = bench_ensure(
+			b, bench_file(b, text_of("u%zu.tar", i), layer_of(users[i].layer)));
+
+		ok(r == 0, "%s: a good image", users[i].what);
+		if (r < 0)
+			continue;
+		r = image_user_lookup(b->a, users[i].user, b->image.passwd, b->image.group, &u, &e);
+		ok(r == users[i].r && (r < 0 || (u.uid == users[i].uid && u.gid == users[i].gid)),
+		   "%s: %d %u:%u %s", users[i].what, r, u.uid, u.gid, e.msg);
+		ok(strlen(b->image.passwd) <= IMAGE_PASSWD_MAX &&
+			   strlen(b->image.group) <= IMAGE_PASSWD_MAX,
+		   "%s: no more is read than the limit", users[i].what);
+	}
+}
+
+/* At the limit and one above; a million lines is far above. */
+static void test_passwd_size(struct bench *b)
+{
+	static const struct {
+		const char *what;
+		size_t n;
+		bool kept;
+	} sizes[] = { { "256 KiB", IMAGE_PASSWD_MAX, true },
+		      { "one byte more", IMAGE_PASSWD_MAX + 1, false },
+		      { "U5 a million lines", 30000000, false } };
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		struct bytes t = { 0 }, text = bytes_zero(sizes[i].n);
+
+		for (size_t k = 0; k < text.n; k++)
+			text.p[k] = (uint8_t) "user000000:x:1:1::/home/user:\n"[k % 30];
+		tar_add(&t, "etc/passwd", '0', NULL, text);
+		tar_end(&t);
+		is_int(bench_ensure(b, bench_file(b, text_of("size%zu.tar", i), t)), 0,
+		       "a passwd of %s", sizes[i].what);
+		ok((*b->image.passwd != '\0') == sizes[i].kept, "%s: %s", sizes[i].what,
+		   sizes[i].kept ? "taken" : "counts as none");
+	}
+}
+
 static void test_errors(struct bench *b)
 {
 	struct bytes bad = layer_of("f a 1; f ../../etc/passwd x");
@@ -353,6 +436,8 @@ int main(void)
 	test_layout(&b);
 	test_directory(&b);
 	test_errors(&b);
+	test_users(&b);
+	test_passwd_size(&b);
 	count_damage = 0;
 	is_int(store_verify(b.s, b.a, report, NULL, &b.e), 0, "everything verifies");
 	bench_end(&b);
