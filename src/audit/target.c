@@ -129,13 +129,40 @@ static bool file_lock(int fd)
 }
 
 /*
- * The kernel appends a write(2) as a whole.  A client of NFS only believes to know where the end
+ * The kernel appends a write(2) as a whole, or, to a disk that is full, in part.  That part is taken
+ * back, unless another process has appended behind it: half a line would spoil the next one, too.
+ */
+static int append_or_not(int fd, const char *line, size_t len)
+{
+	size_t done = 0;
+	struct stat st;
+	off_t end;
+	int r = 0;
+
+	while (r == 0 && done < len) {
+		ssize_t n = write(fd, line + done, len - done);
+
+		if (n > 0)
+			done += (size_t)n;
+		else if (n == 0 || errno != EINTR)
+			r = n == 0 ? -EIO : -errno;
+	}
+	if (r == 0 || done == 0)
+		return r;
+	end = lseek(fd, 0, SEEK_CUR);
+	if (end >= (off_t)done && fstat(fd, &st) == 0 && st.st_size == end)
+		(void)!ftruncate(fd, end - (off_t)done); /* chattr +a: it stays */
+	return r;
+}
+
+/*
+ * A client of NFS only believes to know where the end
  * is; the lock makes it ask.
  */
 int target_append(int fd, bool network, const char *line, size_t len)
 {
 	bool locked = network && file_lock(fd);
-	int r = fd_write_all(fd, line, len);
+	int r = append_or_not(fd, line, len);
 
 	if (locked)
 		(void)flock(fd, LOCK_UN);

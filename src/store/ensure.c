@@ -175,6 +175,9 @@ static int cold(struct want *w, const struct source *src, struct err *e)
 	source_key(&c.source, w->ref, w->o->arch, w->o->form_flat, key);
 	lock = lock_open(&w->s->own, key, true, w->o->wait_quietly ? LOCK_WAIT_QUIETLY : LOCK_WAIT,
 			 arena_printf(w->a, "unpacking %s", w->ref->text), e);
+	if (lock == -EROFS)
+		err_hint(e, "GPURUN_STORE_RO=%s reads what is there; --store DIR for the rest",
+			 w->s->own.path);
 	if (lock < 0)
 		return lock;
 	if (warm(w, &c.source) == 0) /* the one that we waited for did it */

@@ -86,6 +86,9 @@ static int keep_fill(const struct keep *k, int fd, struct err *e)
 	file = openat(fd, KEEP_IMAGE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (r == 0)
 		r = file < 0 ? -errno : fd_write_all(file, text, strlen(text));
+	/* nobody can unpack it again, unlike an image; once for each name */
+	if (r == 0 && fsync(file) < 0 && errno != EINVAL && errno != EROFS)
+		r = -errno;
 	return r < 0 ? err_sys(e, -r, "--keep %s", k->name) : 0;
 }
 

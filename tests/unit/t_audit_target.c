@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -156,6 +157,27 @@ static void test_many(bool network)
 	is_int(whole, WRITERS * LINES, "every line is whole");
 }
 
+/* A disk that takes a part of a line: there is no line then, and the next one begins at its start. */
+static void test_no_room(void)
+{
+	const char *path = in_dir("full");
+	_cleanup_fd_ int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+	struct rlimit old, small;
+
+	is_int(target_append(fd, false, "first\n", 6), 0, "a line");
+	getrlimit(RLIMIT_FSIZE, &old);
+	small = old;
+	small.rlim_cur = 10;
+	(void)signal(SIGXFSZ, SIG_IGN);
+	setrlimit(RLIMIT_FSIZE, &small);
+	is_int(target_append(fd, false, "second\n", 7), -EFBIG, "there is room for a part only");
+	setrlimit(RLIMIT_FSIZE, &old);
+	(void)signal(SIGXFSZ, SIG_DFL);
+	is_str(content(path), "first\n", "which is taken back");
+	is_int(target_append(fd, false, "third\n", 6), 0, "later there is room");
+	is_str(content(path), "first\nthird\n", "and the lines are whole");
+}
+
 /* Whoever may open the file may hold the lock: that makes us late, and no more. */
 static void test_held_lock(void)
 {
@@ -280,6 +302,7 @@ int main(void)
 	test_many(false);
 	test_many(true);
 	test_held_lock();
+	test_no_room();
 	test_fd();
 	test_pipe();
 	test_journal();
