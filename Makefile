@@ -219,6 +219,7 @@ help:
 	@echo 'asan cov    build and test with AddressSanitizer and UBSan; line coverage by module'
 	@echo 'bench       what starts and unpacking cost, against floors and peers (bench-start, bench-cold)'
 	@echo 'fuzz-smoke  every fuzzer for FUZZ_SECONDS=$(FUZZ_SECONDS) (fuzz, fuzz-merge, fuzz-cov: tests/fuzz/README.md)'
+	@echo 'compat      public suites of archives and sandboxes, fetched from Debian'
 	@echo 'golden      rewrite the golden files'
 	@echo 'repro       build twice in different directories and compare'
 	@echo 'install     PREFIX=$(PREFIX) DESTDIR= APPARMOR=0|1'
@@ -229,4 +230,4 @@ FORCE:
 .PHONY: all check check-long unit e2e lint tidy golden asan repro install \
 	dist clean help FORCE
 -include $(OBJ:.o=.d) $(UNIT:=.d) contrib/spank/spank.mk tests/bench/bench.mk tests/cov.mk \
-	tests/fuzz/fuzz.mk
+	tests/compat/compat.mk tests/fuzz/fuzz.mk
