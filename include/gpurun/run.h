@@ -76,8 +76,8 @@ int run_step(const struct plan *p, const struct run_share *share, int *ret_statu
 /** run_leaf_path - the cgroup below @cgroup that the container of this launcher has; or NULL */
 const char *run_leaf_path(struct arena *a, const char *cgroup, pid_t launcher);
 
-/** run_leaf_try - is a device filter to be had? It is made, read back and removed */
-int run_leaf_try(const struct plan_devices *d, struct err *e);
+/** run_leaf_try - is a device filter to be had, as in the plan? It is made, read back and removed */
+int run_leaf_try(const char *cgroup, bool devd, struct err *e);
 
 /** run_leaf_prune - remove the cgroups that killed launchers of this user have left */
 void run_leaf_prune(void);

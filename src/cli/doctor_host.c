@@ -16,6 +16,7 @@
 #include <gpurun/fd.h>
 #include <gpurun/job.h>
 #include <gpurun/lib.h>
+#include <gpurun/run.h>
 #include <gpurun/str.h>
 #include <gpurun/sys.h>
 
@@ -232,6 +233,27 @@ static struct finding check_cgroup(struct doctor *d)
 			 path ? path : "unknown");
 }
 
+/* The device filter: root's, or by the service.  It is tried as a start would. */
+static struct finding check_device_filter(struct doctor *d)
+{
+	const struct host *h = &d->host;
+	const bool devd = h->uid != 0;
+	struct err e = { 0 };
+
+	if (h->job.kind != JOB_NONE)
+		return doctor_ok(d, "none of ours in a job: the job manager's holds");
+	if (h->uid != 0 && !h->devd)
+		return doctor_skip(d, "only for root, or: as root systemctl enable --now "
+				      "gpurun-devd.socket");
+	if (!h->cgroup)
+		return doctor_warn(d, "systemd-run --user --scope -p Delegate=yes gpurun ...",
+				   "no cgroup of version 2 in which we may make one");
+	if (run_leaf_try(h->cgroup, devd, &e) < 0)
+		return doctor_warn(d, NULL, "none: %s", e.msg);
+	return doctor_ok(d, "%sa container opens only what it was given",
+			 devd ? "through gpurun devd: " : "");
+}
+
 static struct finding check_memory(struct doctor *d)
 {
 	const struct host *h = &d->host;
@@ -397,6 +419,7 @@ static const struct check rows[] = {
 	{ "landlock", 0, check_landlock },
 	{ "seccomp", 0, check_seccomp },
 	{ "cgroup", 0, check_cgroup },
+	{ "device filter", 0, check_device_filter },
 	{ "memory", 0, check_memory },
 	{ "store", 0, check_store },
 	{ "state", 0, check_state },

@@ -29,6 +29,7 @@
 #include <gpurun/sys.h>
 
 #include "child.h"
+#include "devd.h"
 
 #define LEAF_PREFIX "gpurun-"
 
@@ -111,6 +112,9 @@ static int leaf_make_devd(struct leaf *l, const struct plan_devices *d, struct e
 
 	if (r < 0)
 		return r;
+	/* whatever our umask is: the service has no right to look where others may not */
+	if (fchmodat(l->parent, l->name, 0755, 0) < 0)
+		return refused(e, errno, "the cgroup's mode");
 	l->link = devd_attach(l->fd, d, e);
 	if (l->link < 0 && e)
 		e->topic = ERR_TOPIC_DEVICES;
@@ -177,10 +181,17 @@ const char *run_leaf_path(struct arena *a, const char *cgroup, pid_t launcher)
 	return path_join(a, cgroup, name);
 }
 
-int run_leaf_try(const struct plan_devices *d, struct err *e)
+int run_leaf_try(const char *cgroup, bool devd, struct err *e)
 {
+	struct device_rule rules[ELEMENTS(devd_must)];
+	const struct plan_devices d = {
+		.cgroup = cgroup, .devd = devd, .rules = rules, .n = ELEMENTS(rules)
+	};
 	struct leaf l = LEAF_NONE;
-	int r = leaf_make(&l, d, e);
+	int r;
+
+	memcpy(rules, devd_must, sizeof(rules));
+	r = leaf_make(&l, &d, e);
 
 	leaf_end(&l);
 	return r;

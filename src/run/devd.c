@@ -23,9 +23,9 @@
 #include "child.h"
 #include "devd.h"
 
-int devd_patience(int sock)
+int devd_patience(int sock, int seconds)
 {
-	const struct timeval tv = { .tv_sec = DEVD_PATIENCE };
+	const struct timeval tv = { .tv_sec = seconds };
 
 	if (setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)) < 0 ||
 	    setsockopt(sock, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv)) < 0)
@@ -109,7 +109,7 @@ static int service_connect(struct err *e)
 {
 	struct sockaddr_un at = { .sun_family = AF_UNIX, .sun_path = DEVICE_SOCKET };
 	int sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	int r = sock < 0 ? -errno : devd_patience(sock);
+	int r = sock < 0 ? -errno : devd_patience(sock, DEVD_CLIENT_PATIENCE);
 
 	if (r == 0 && connect(sock, (struct sockaddr *)&at, sizeof(at)) < 0)
 		r = -errno;

@@ -41,14 +41,6 @@
 #define MAJOR_MAX 4095U
 #define MINOR_MAX 1048575U
 
-/* null, zero, full, random, urandom, tty, ptmx and pseudo terminals */
-static const struct device_rule must[] = {
-	{ 'c', 1, 3, DEVICE_RW }, { 'c', 1, 5, DEVICE_RW },
-	{ 'c', 1, 7, DEVICE_RW }, { 'c', 1, 8, DEVICE_RW },
-	{ 'c', 1, 9, DEVICE_RW }, { 'c', 5, 0, DEVICE_RW },
-	{ 'c', 5, 2, DEVICE_RW }, { 'c', 136, DEVICE_ANY, DEVICE_RW },
-};
-
 static bool rule_is_valid(const struct device_rule *r)
 {
 	return (r->type == 'c' || r->type == 'b') && r->major <= MAJOR_MAX &&
@@ -69,8 +61,8 @@ static int check_request(const struct devd_request *q, size_t len, struct err *e
 	for (size_t i = 0; i < q->n; i++)
 		if (!rule_is_valid(&q->rules[i]))
 			return err_set(e, EINVAL, "rule %zu is none", i);
-	for (size_t i = 0; i < ELEMENTS(must); i++)
-		if (!devices_allow(q->rules, q->n, must[i]))
+	for (size_t i = 0; i < ELEMENTS(devd_must); i++)
+		if (!devices_allow(q->rules, q->n, devd_must[i]))
 			return err_set(e, EINVAL, "the nodes of every /dev must be allowed");
 	return 0;
 }
@@ -219,7 +211,7 @@ static int peer_of(int sock, uid_t *ret, struct err *e)
 	if (getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0 || cred.uid == (uid_t)-1)
 		return err_set(e, ENOTCONN, "no peer");
 	*ret = cred.uid;
-	return devd_patience(sock);
+	return devd_patience(sock, DEVD_SERVER_PATIENCE);
 }
 
 static int serve(int sock, uid_t peer, struct err *e)

@@ -63,6 +63,11 @@ static int node_attach(struct child *c, const struct op *op, struct err *e)
 	return r < 0 ? r : op_attach(c, op, tree, false, e);
 }
 
+static bool in_dev(const char *src)
+{
+	return strncmp(src, "/dev/", 5) == 0 && !strchr(src + 5, '/');
+}
+
 /* What was mounted is checked: nothing runs in the container before all of it is there. */
 int op_bind_dev(struct child *c, const struct op *op, struct err *e)
 {
@@ -79,8 +84,8 @@ int op_bind_dev(struct child *c, const struct op *op, struct err *e)
 	if (fstatat(s.dir, s.name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return op_error(op, errno, e);
 	r = node_check(op, &st, e);
-	/* most come from one directory; a user's may be on another mount of the same */
-	if (r < 0 || (strncmp(op->src, "/dev/", 5) == 0 && st.st_dev == c->nodes))
+	/* most come from /dev itself; others may be on another mount of the same */
+	if (r < 0 || (in_dev(op->src) && st.st_dev == c->nodes))
 		return r;
 	spot_path(&s, path);
 	if (statvfs(path, &vfs) < 0)

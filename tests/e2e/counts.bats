@@ -3,7 +3,8 @@
 # What a start costs, in counts that do not drift with the machine's load: system calls, page faults,
 # instructions.  A count above its limit is a change that every start pays for.  The limits are the
 # marks of tests/bench/BASELINE.md, but for the system calls: 320 are wanted, about 350 are made (how
-# many depends on the depth of the control group), 40 before libc's main and the command's own.
+# many depends on the depth of the control group), 40 before libc's main and the command's own; and by
+# root 13 more for a cgroup with a device filter.
 load common
 
 test_setup() {
@@ -30,7 +31,7 @@ need_landlock() {
 	need_landlock
 	silent "$BUSYBOX" true
 	strace -f -c -o "$T/calls" "$GPURUN" "$BUSYBOX" true
-	at_most 370 "$(awk '$NF == "total" { print $4 }' "$T/calls")"
+	at_most 383 "$(awk '$NF == "total" { print $4 }' "$T/calls")"
 }
 
 @test "page faults of a warm start" {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * deny-devices.c - deny-devices CGROUP MAJOR:MINOR...: no process below the cgroup (v2) may read
- * or write these character devices, for as long as the cgroup is there.
+ * deny-devices.c - deny-devices [-o] CGROUP MAJOR:MINOR...: no process below the cgroup (v2) may read
+ * or write these character devices, for as long as the cgroup is there; -o: unless a program is
+ * attached below it (BPF_F_ALLOW_OVERRIDE).
  *
  * What a job manager does to a step that was not given a GPU (bpf(2), BPF_PROG_TYPE_CGROUP_DEVICE).
  */
@@ -36,9 +37,16 @@ int main(int argc, char **argv)
 {
 	struct bpf_insn p[8 + 4 * DEVICES_MAX];
 	char log[4096] = "";
+	uint32_t flags = BPF_F_ALLOW_MULTI;
 	size_t n = 0;
 	long prog;
 	int cgroup;
+
+	if (argc > 1 && strcmp(argv[1], "-o") == 0) {
+		flags = BPF_F_ALLOW_OVERRIDE;
+		argc--;
+		argv++;
+	}
 
 	if (argc < 3 || argc - 2 > DEVICES_MAX)
 		return 2;
@@ -85,7 +93,7 @@ int main(int argc, char **argv)
 					 .target_fd = (uint32_t)cgroup,
 					 .attach_bpf_fd = (uint32_t)prog,
 					 .attach_type = BPF_CGROUP_DEVICE,
-					 .attach_flags = BPF_F_ALLOW_MULTI,
+					 .attach_flags = flags,
 				 }))
 		return fail("BPF_PROG_ATTACH");
 	return 0;
