@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A request, a host and an image from the bytes: a plan that is built passes plan_check(), and
- * no request gets around it ("plan check:" is our own mistake); its dump is JSON.
+ * A request, a host, its GPUs, a job and an image from the bytes: a plan that is built passes
+ * plan_check(), and no request gets around it ("plan check:" is our own mistake); its dump is JSON.
+ * A further process in that container (exec) gets no more than its plan has.
  */
-#include <stdlib.h>
-#include <string.h>
+#include <linux/filter.h>
 
+#include <gpurun/driver.h>
 #include <gpurun/json.h>
+#include <gpurun/sys.h>
 
 #include "../helpers/plan-case.h"
+#include "fuzz.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#define GPUS_MAX 3
 
 struct bytes {
 	struct arena *a;
@@ -169,6 +172,179 @@ static void fill_job(struct bytes *b, struct host *h, struct edits *ed)
 	list(b, &ed->env);
 }
 
+/* ---- GPUs ------------------------------------------------------------------------------- */
+
+/* A text as the name of one file: what looks at the machine finds no others. */
+static const char *word(struct bytes *b)
+{
+	char *s = arena_strdup(b->a, text(b));
+
+	for (char *c = s; *c; c++)
+		if (*c == '/' || *c == '.')
+			*c = '_';
+	return *s ? s : "x";
+}
+
+static void words(struct bytes *b, const char *dir, struct strv *v)
+{
+	for (unsigned int n = pick(b, 4); n > 0; n--)
+		strv_push(b->a, v, arena_printf(b->a, "%s%s", dir, word(b)));
+}
+
+/* A driver's files, of which the bytes leave some out. */
+static void fill_driver(struct bytes *b, struct gpu_driver *d)
+{
+	static const struct gpu_file files[] = {
+		{ .kind = GPU_FILE_LIB, .dst = "libcuda.so.550.163.01", .bits = 64 },
+		{ .kind = GPU_FILE_LIB, .dst = "libnvidia-ml.so.550.163.01", .bits = 64 },
+		{ .kind = GPU_FILE_LIB, .dst = "libcuda.so.550.163.01", .bits = 32 },
+		{ .kind = GPU_FILE_BIN, .dst = "/usr/bin/nvidia-smi", .bits = 64 },
+		{ .kind = GPU_FILE_DATA, .dst = "/usr/share/nvidia/profile" },
+		{ .kind = GPU_FILE_SOCKET, .dst = "/run/nvidia-persistenced/socket" },
+	};
+
+	*d = (struct gpu_driver){ .root = "", .module = "550.163.01", .version = "550.163.01" };
+	for (size_t i = 0; i < ELEMENTS(files); i++) {
+		struct gpu_file f = files[i];
+
+		if (pick(b, 2))
+			continue;
+		f.caps = pick(b, 2) ? GPU_CAP_ALL : 1U << pick(b, 7);
+		f.src = arena_printf(b->a, "/usr/%s", word(b));
+		f.glibc_needed = pick(b, 2) ? 0 : (2U << 16) + pick(b, 60);
+		words(b, "", &f.links);
+		VEC_PUSH(b->a, d->files, d->n_files, d->cap_files, f);
+	}
+}
+
+static void fill_sight(struct bytes *b, struct gpu_sight *s)
+{
+	static const char *const kinds[] = { "ro", "rw" };
+
+	for (unsigned int n = pick(b, 3); n > 0; n--) {
+		struct gpu_node node = { .path = arena_printf(b->a, "/dev/nv/%s", word(b)),
+					 .rdev = pick(b, 2) ? 0 : 0xc300 + pick(b, 9),
+					 .why = pick(b, 2) ? "" : "--gds" };
+
+		node.dst = pick(b, 2) ? NULL : arena_printf(b->a, "/dev/%s", word(b));
+		VEC_PUSH(b->a, s->nodes.v, s->nodes.n, s->nodes.cap, node);
+		strv_push(b->a, &s->binds,
+			  arena_printf(b->a, "%s /opt/%s", kinds[pick(b, 2)], word(b)));
+	}
+	s->proc_params = pick(b, 2) ? NULL : "ModifyDeviceFiles: 1\n";
+	s->proc_version = pick(b, 2) ? NULL : "NVRM version: 550.163.01\n";
+	s->proc_hidden = pick(b, 2);
+}
+
+static void fill_abi(struct bytes *b, struct image_abi *i)
+{
+	i->libc = (enum image_libc)pick(b, 3);
+	i->glibc = pick(b, 2) ? 0 : (2U << 16) + pick(b, 60);
+	i->glibc32 = pick(b, 2);
+	i->libdir = pick(b, 2) ? NULL : "/usr/lib/x86_64-linux-gnu";
+	words(b, "/usr/lib/", &i->drivers);
+	words(b, "/usr/local/cuda/compat/", &i->compat);
+	i->compat_note = maybe(b);
+}
+
+/* gpu_edits() of what the bytes say is there; 0, or -1 when that is refused. */
+static int fill_gpus(struct bytes *b, struct plan_case *c)
+{
+	static struct gpu gpus[GPUS_MAX]; /* the set outlives the plan */
+	struct gpu_options o = { .ask = "--gpus x",
+				 .explicit = pick(b, 2),
+				 .caps = pick(b, 2) ? GPU_CAP_DEFAULT : GPU_CAP_ALL,
+				 .compat = (enum gpu_compat)pick(b, 3) };
+	struct gpu_target t = { .abi = &c->image.abi, .frozen = pick(b, 2) };
+	struct gpu_choices chosen = { 0 };
+	struct gpu_sight sight = { 0 };
+	struct strv warn = { 0 };
+	struct gpu_driver d;
+	int n = (int)pick(b, GPUS_MAX + 1);
+
+	fill_driver(b, &d);
+	fill_sight(b, &sight);
+	fill_abi(b, &c->image.abi);
+	sight.driver = pick(b, 4) ? &d : NULL;
+	for (int i = 0; i < n; i++) {
+		struct gpu_choice choice = { .gpu = &gpus[i] };
+		const char *node = arena_printf(b->a, "/dev/nvidia%d", i);
+
+		gpus[i] = (struct gpu){ .backend = "nvidia",
+					.index = i,
+					.minor = i,
+					.pci = "0000:3b:00.0",
+					.uuid = "GPU-1",
+					.node = { node, (dev_t)(0xc300 + i), "", NULL } };
+		VEC_PUSH(b->a, chosen.v, chosen.n, chosen.cap, choice);
+		strv_push(b->a, &c->gpu_names, node);
+	}
+	o.mps = maybe(b);
+	if (o.mps)
+		o.mps = arena_printf(b->a, "/tmp/%s", word(b));
+	return gpu_edits(b->a, &chosen, &sight, &o, &t, &c->gpu, &warn, &c->e);
+}
+
+/* ---- what else there is ----------------------------------------------------------------- */
+
+static void fill_rest(struct bytes *b, struct plan_case *c)
+{
+	static const struct sock_filter filter[] = { { 6, 0, 0, 0x7fff0000 } };
+	static struct plan_seccomp seccomp = { filter, 1, "x" };
+	struct device_rule *nodes = ARENA_ARRAY(b->a, struct device_rule, c->req.devices.n + 1);
+
+	for (size_t i = 0; i < c->req.devices.n; i++)
+		nodes[i] = (struct device_rule){ pick(b, 2) ? 'c' : 0, pick(b, 255), pick(b, 255),
+						 DEVICE_RW };
+	c->in.nodes = nodes;
+	c->in.seccomp = pick(b, 2) ? &seccomp : NULL;
+	c->in.missing_word = maybe(b);
+	c->in.gpu_list = maybe(b);
+	c->req.shm_size = (uint64_t)pick(b, 255) << pick(b, 40);
+	c->req.env_host = maybe(b);
+	c->image.foreign = pick(b, 2);
+	c->image.config.stop_signal = (int)pick(b, 65);
+	c->host.mem_limit = (uint64_t)pick(b, 255) << pick(b, 40);
+	c->host.cgroup = pick(b, 2) ? NULL : "/sys/fs/cgroup/user.slice";
+	c->host.cgroup_refused = pick(b, 4) ? NULL : "x";
+	c->host.devd = pick(b, 2);
+	for (c->host.subids.n_uids = 0; c->host.subids.n_uids < pick(b, HOST_SUBIDS_MAX);) {
+		size_t i = c->host.subids.n_uids++;
+
+		c->host.subids.uids[i].start = c->host.subids.gids[i].start = pick(b, 255) << 16;
+		c->host.subids.uids[i].count = c->host.subids.gids[i].count = 1 + pick(b, 255);
+		c->host.subids.n_gids = c->host.subids.n_uids;
+	}
+}
+
+/* One more process: no capability and no descriptor that the container's plan has not. */
+static void check_exec(struct bytes *b, const struct plan_case *c)
+{
+	const struct plan_process *was = &c->p->process;
+	struct strv argv = { 0 }, env = { 0 };
+	const struct plan *p = NULL;
+	struct err e = { 0 };
+	struct plan_exec_input in = { .host = &c->host,
+				      .argv = &argv,
+				      .container_env = &was->env,
+				      .env = &env,
+				      .cwd = pick(b, 2) ? was->cwd : text(b),
+				      .tty = pick(b, 2),
+				      .uid_inside = c->p->container.uid_inside,
+				      .caps = was->caps,
+				      .landlock_dev = was->landlock_dev,
+				      .seccomp = c->in.seccomp };
+
+	strv_push(b->a, &argv, "sh");
+	list(b, &env);
+	if (plan_exec(b->a, &in, &p, &e) < 0) {
+		must(err_is_set(&e) && !str_after(e.msg, "plan check:"));
+		return;
+	}
+	must(p->process.no_new_privs && !(p->process.caps.bounding & ~was->caps.bounding));
+	must(!(p->process.caps.keep & ~was->caps.keep) && !p->process.n_preserve_fds);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	_cleanup_arena_ struct arena *a = arena_new((size_t)256 << 20);
@@ -189,15 +365,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	c.req.keep = c.in.keep_dir;
 	fill_job(&b, &c.host, &job);
 	c.in.job = &job;
-	if (case_build(&c) < 0) {
-		if (!c.e.msg[0] || str_after(c.e.msg, "plan check:"))
-			abort();
+	fill_rest(&b, &c);
+	if (pick(&b, 2) && fill_gpus(&b, &c) < 0) {
+		must(err_is_set(&c.e));
 		return 0;
 	}
-	if (plan_check(c.p, &c.e) < 0)
-		abort();
+	c.in.n_gpus = c.gpu_names.n;
+	if (case_build(&c) < 0) {
+		must(err_is_set(&c.e) && !str_after(c.e.msg, "plan check:"));
+		return 0;
+	}
+	must(plan_check(c.p, &c.e) == 0);
 	dump = plan_dump(a, c.p);
-	if (json_parse(a, dump, strlen(dump), "plan", &tree, &c.e) < 0)
-		abort();
+	must(json_parse(a, dump, strlen(dump), "plan", &tree, &c.e) == 0);
+	check_exec(&b, &c);
 	return 0;
 }

@@ -13,6 +13,7 @@ FLAGS_fuzzcov = -fsanitize=fuzzer-no-link -fprofile-instr-generate -fcoverage-ma
 
 $(BUILD)/fuzzers/f_decode: FUZZ_LIBS := -lbz2 -llzma -lz -lzstd
 $(BUILD)/fuzzers/f_tar_diff: FUZZ_LIBS := -larchive
+$(BUILD)/fuzzers/f_seccomp_json: FUZZ_LIBS := -lseccomp
 
 $(BUILD)/fuzzers/f_%: tests/fuzz/f_%.c $(wildcard tests/fuzz/*.h tests/helpers/*.h) $(BUILD)/libgpurun.a
 	@mkdir -p $(@D)
