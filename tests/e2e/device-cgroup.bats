@@ -227,7 +227,7 @@ peer() {
 	delegated own
 	delegated own/leaf
 	peer good,magic,tiny,version,short,long,count,huge,many,type,major,any-major,minor,access,starve,starve-one,no-fd,two-fds,many-fds,not-cgroup,socket,file,stall,good
-	is "$output" "good 0 1 
+	is "$output" "good 0 1 granted
 magic EPROTO 0 not a request
 tiny EPROTO 0 not a request
 version EPROTO 0 a request of another version
@@ -250,7 +250,7 @@ not-cgroup EINVAL 0 not a cgroup of version 2
 socket EINVAL 0 not a cgroup of version 2
 file ENOTDIR 0 the cgroup: Not a directory
 stall ETIMEDOUT 0 no request: Connection timed out
-good 0 1 "
+good 0 1 granted"
 	# one line each for the journal
 	is "$(grep -c '^gpurun: uid 20001: ' "$T/log") $(wc -l < "$T/log")" '22 22'
 }
@@ -282,7 +282,7 @@ good 0 1 "
 		python3 "$0" good "$1"
 		exec 3>&-
 		wait' "$HELPERS/devd-peer.py" "$GROUP/own/leaf" > "$T/second"
-	is "$(cat "$T/user/home/first")" 'good 0 1 '
+	is "$(cat "$T/user/home/first")" 'good 0 1 granted'
 	is "$(cat "$T/second")" 'good EBUSY 0 the cgroup has a device program already'
 	deny -o
 	peer good

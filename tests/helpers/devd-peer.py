@@ -66,7 +66,7 @@ def converse(case):
         sys.exit("an answer of %d bytes" % len(data))
     _, _, code, text = struct.unpack("=IIi256s", data)
     links = sum(len(c[2]) // 4 for c in control)
-    print(case, errno.errorcode.get(code, code), links, text.split(b"\0")[0].decode(), flush=True)
+    print(case, errno.errorcode.get(code, code), links, text.split(b"\0")[0].decode() or "granted", flush=True)
     for c in control:  # unless they are to be held
         for fd in array.array("i", c[2][: len(c[2]) // 4 * 4]) if "--hold" not in sys.argv else []:
             os.close(fd)
