@@ -2,11 +2,11 @@
 /*
  * cold.c - from an image to directories in the store and a record.
  *
- * The worker builds in the stage.  What it says and leaves there is a stranger's word: it is ended
- * before anything of the stage is looked at (but for the manifest, which is read with care), and
- * what is complete is renamed into its place then.  Somebody
- * else may have published the same layer meanwhile (of another image): then his stays and ours
- * goes.  The record comes last, so that an image that has one is whole.
+ * The worker builds in a directory of the stage.  What it says and leaves there is a stranger's
+ * word: it is ended before anything there is looked at (but for the manifest, which is read with
+ * care), and what is complete is renamed into its place then.  Somebody else may have published
+ * the same layer meanwhile (of another image): then his stays and ours goes.  The record comes
+ * last, so that an image that has one is whole.
  */
 #include "cold.h"
 
@@ -21,11 +21,14 @@
 #include <gpurun/fd.h>
 #include <gpurun/log.h>
 #include <gpurun/str.h>
+#include <gpurun/sys.h>
 
 #include "abi.h"
 #include "compose.h"
 #include "conversation.h"
 #include "rename.h"
+
+#define WORK "work"
 
 /* struct unpacking - cold_unpack's state */
 struct unpacking {
@@ -33,6 +36,7 @@ struct unpacking {
 	struct arena *arena;
 	const struct place *place;
 	struct stage stage;
+	int work; /* WORK in the stage: the worker's, and all of the stage that it can reach */
 	struct conversation talk;
 	struct record record;
 	struct layer layers[IMAGE_LAYERS_MAX];
@@ -51,33 +55,40 @@ static const char *label(const struct unpacking *u)
 
 /* ---- what is there already -------------------------------------------------------------- */
 
+/* Something of a type below @dirfd, with no link on the way. */
+static int open_made(int dirfd, const char *dir, const char *name, mode_t type)
+{
+	const struct open_how how = {
+		.flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV,
+	};
+	_cleanup_fd_ int fd = -1;
+	char path[PATH_MAX];
+	struct stat st;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+	fd = sys_openat2(dirfd, path, &how);
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	return (st.st_mode & S_IFMT) == type ? fd_take(&fd) : -EBADMSG;
+}
+
 /* Open DIR/{fs,list}, which must be what it should be: the worker may have made it. */
 static int layer_open(struct unpacking *u, int dirfd, const char *dir, struct layer *ret)
 {
-	struct layer l = { .fs = -1, .list = -1 };
+	_cleanup_fd_ int fs = open_made(dirfd, dir, "fs", S_IFDIR);
+	_cleanup_fd_ int list = open_made(dirfd, dir, "list", S_IFREG);
 	struct listing_reader reader;
-	char path[PATH_MAX];
-	struct stat st;
-	int r = 0;
+	int r = fs < 0 ? fs : list;
 
-	(void)snprintf(path, sizeof(path), "%s/fs", dir);
-	if (fstatat(dirfd, dir, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return -errno;
-	if (!S_ISDIR(st.st_mode))
-		return -ENOTDIR;
-	l.fs = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	(void)snprintf(path, sizeof(path), "%s/list", dir);
-	l.list = openat(dirfd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (l.fs < 0 || l.list < 0)
-		r = -errno;
-	if (r == 0)
-		r = listing_open(u->arena, l.list, &reader, &l.header);
-	if (r < 0) {
-		(void)fd_close(l.fs);
-		(void)fd_close(l.list);
+	if (r >= 0)
+		r = listing_open(u->arena, list, &reader, &ret->header);
+	if (r < 0)
 		return r;
-	}
-	*ret = l;
+	ret->fs = fd_take(&fs);
+	ret->list = fd_take(&list);
 	return 0;
 }
 
@@ -134,15 +145,9 @@ static int choose_layers(struct unpacking *u, struct msg *order, struct err *e)
 /* The worker could have put anything there, and still can. */
 static int manifest_text(struct unpacking *u, char **ret, size_t *ret_len)
 {
-	_cleanup_fd_ int fd = openat(u->stage.fd, WORKER_MANIFEST,
-				     O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	struct stat st;
+	_cleanup_fd_ int fd = open_made(u->work, ".", WORKER_MANIFEST, S_IFREG);
 
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return -errno;
-	if (!S_ISREG(st.st_mode))
-		return -EINVAL;
-	return fd_read_sized(fd, u->arena, st.st_size, RECORD_MAX, ret, ret_len);
+	return fd < 0 ? fd : fd_read_text(fd, u->arena, RECORD_MAX, ret, ret_len);
 }
 
 /* Of an image's record only what the image says of itself comes from the worker. */
@@ -201,7 +206,7 @@ static int hear_layers(struct unpacking *u, const struct msg *order, struct err 
 
 	memset(u->heard, 0, sizeof(u->heard));
 	while ((r = conversation_hear(&u->talk, &m, e)) == 0) {
-		if (m.type == MSG_LAYER) {
+		if (m.type == MSG_LAYER && (order->type == MSG_FLAT || order->wanted[m.layer])) {
 			if (u->ids[m.layer][0] && !str_eq(u->ids[m.layer], m.diff_id))
 				return err_set(e, EBADMSG, "%s: layer %u is not what it says",
 					       label(u), m.layer + 1);
@@ -232,7 +237,7 @@ static int open_fresh(struct unpacking *u, const struct msg *order, struct err *
 		if (!order->wanted[i])
 			continue;
 		(void)snprintf(name, sizeof(name), WORKER_LAYER, i);
-		r = layer_open(u, u->stage.fd, name, &u->layers[i]);
+		r = layer_open(u, u->work, name, &u->layers[i]);
 		if (r < 0)
 			return err_sys(e, -r, "%s: the unpacked layer %u", label(u), i + 1);
 		u->layers[i].diff_id = u->ids[i];
@@ -264,13 +269,13 @@ static int publish_directory(struct unpacking *u, const char *from, const char *
 			     struct err *e)
 {
 	const char *to = stored_path(u, dir, id);
-	int r = rename_new(u->stage.fd, from, u->place->fd, to);
+	int r = rename_new(u->work, from, u->place->fd, to);
 
 	if (r == -EEXIST) {
 		r = stored_whole(u->place, dir, id, e);
 		if (r != 0)
 			return r < 0 ? r : 0;
-		r = rename_new(u->stage.fd, from, u->place->fd, to);
+		r = rename_new(u->work, from, u->place->fd, to);
 	}
 	if (r < 0 && r != -EEXIST)
 		return err_sys(e, -r, "%s/" STORE_VERSION "/%s", u->place->path, to);
@@ -377,7 +382,7 @@ static int make_flat(struct unpacking *u, const char **ret_file, struct err *e)
 	const struct msg order = { .type = MSG_FLAT };
 	struct image *image = &u->record.image;
 	const char *dir = WORKER_TREE;
-	int dirfd = u->stage.fd;
+	int dirfd = u->work;
 	int r = *image->id ? stored_whole(u->place, STORE_TREES, image->id, e) : 0;
 	struct layer tree = { .fs = -1, .list = -1 };
 	struct view v;
@@ -410,7 +415,7 @@ static int make_flat(struct unpacking *u, const char **ret_file, struct err *e)
 	v.fs[0] = tree.fs;
 	fill_from_view(u, &v);
 	layer_close(&tree);
-	if (dirfd == u->stage.fd)
+	if (dirfd == u->work)
 		r = publish_directory(u, dir, STORE_TREES, image->id, e);
 	return r < 0 ? r : publish_record(u, ret_file, e);
 }
@@ -495,29 +500,41 @@ static const char *existing_record(struct unpacking *u)
 	return image_stored(u->place, u->arena, file) ? file : NULL;
 }
 
+/* A worker, and an empty directory for it. */
 static int talk(struct unpacking *u, struct err *e)
 {
-	const struct worker_input in = { u->c->ref, u->c->options->arch, u->c->source_fd,
-					 u->stage.fd };
-	int r = conversation_begin(&u->talk, &in, label(u), u->c->options->quiet, e);
+	struct worker_input in = {
+		.ref = u->c->ref,
+		.arch = u->c->options->arch,
+		.source_path = u->c->source.path,
+		.source = u->c->source_fd,
+	};
+	int r = mkdirat(u->stage.fd, WORK, 0700) < 0 ? -errno : 0;
 
+	if (r == 0)
+		u->work =
+			openat(u->stage.fd, WORK, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (r < 0 || u->work < 0)
+		return err_sys(e, r < 0 ? -r : errno, "%s/" STORE_VERSION "/" STORE_TMP,
+			       u->place->path);
+	in.stage = u->work;
+	r = conversation_begin(&u->talk, &in, label(u), u->c->options->quiet, e);
 	return r < 0 ? r : read_manifest(u, e);
 }
 
-/* Another worker in another stage, which has never seen what the first one left. */
+/* Another worker, which has never seen what the first one left. */
 static int begin_again(struct unpacking *u, struct err *e)
 {
-	const int parent = u->stage.parent;
 	const char *name = u->record.image.name;
 	char id[IMAGE_ID_HEX + 1];
 	int r;
 
 	memcpy(id, u->record.image.id, sizeof(id));
 	layers_close(u);
-	stage_end(&u->stage);
-	r = stage_begin(parent, "", &u->stage);
+	u->work = fd_close(u->work);
+	r = remove_tree(u->stage.fd, WORK, NULL);
 	if (r < 0)
-		return err_sys(e, -r, "%s/" STORE_VERSION "/" STORE_TMP, u->place->path);
+		return err_sys(e, -r, "%s: the unpacked layers", label(u));
 	r = talk(u, e);
 	if (r == 0 && !str_eq(u->record.image.id, id))
 		r = err_set(e, ESTALE, "%s: the file was changed while it was read", label(u));
@@ -573,6 +590,7 @@ static int unpack_staged(struct unpacking *u, const char **ret_file, struct err 
 		explain_space(u, e);
 	layers_close(u);
 	conversation_end(&u->talk);
+	u->work = fd_close(u->work);
 	if (r == 0 && source_changed(&u->c->source, u->c->source_fd))
 		r = err_set(e, ESTALE, "%s: the file was changed while it was read", label(u));
 	return r < 0 ? r : name_image(u, *ret_file, e);
@@ -586,6 +604,8 @@ int cold_unpack(const struct cold *c, const char **ret_file, struct err *e)
 	int r;
 
 	u->c = c;
+	u->work = -1;
+	u->talk = (struct conversation){ .pid = -1, .sock = -1, .words = -1, .signals = -1 };
 	u->arena = c->arena;
 	u->place = &c->store->own;
 	if (tmp < 0)

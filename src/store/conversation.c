@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -20,7 +21,10 @@
 #include <gpurun/str.h>
 #include <gpurun/sys.h>
 
+#include "sandbox.h"
+
 #define ERRNO_MAX 4095 /* as the kernel has it */
+#define WORDS_MAX 256
 
 static const int ours[] = { SIGINT, SIGTERM, SIGHUP };
 
@@ -28,17 +32,22 @@ static const int ours[] = { SIGINT, SIGTERM, SIGHUP };
 enum { FD_SOCK = 3, FD_SOURCE, FD_STAGE, FD_FREE };
 
 /*
- * Nothing of the parent's but three descriptors and stderr (for sanitizers and the arena's last
- * words).  They are first moved out of the way of the numbers that they shall have.
+ * Nothing of the parent's but three descriptors, and a pipe for last words (the arena's, an
+ * assertion's): who has the terminal can write to it, and who has /dev/null, as root, can give it
+ * another mode.  They are first moved out of the way of the numbers that they shall have.
  */
-static int keep_descriptors(int sock, const struct worker_input *in)
+static int keep_descriptors(int sock, const struct worker_input *in, int words)
 {
 	const int from[] = { sock, in->source, in->stage };
 	int high[ELEMENTS(from)];
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int empty = memfd_create("gpurun", MFD_CLOEXEC);
 
-	if (null < 0 || dup3(null, STDIN_FILENO, 0) < 0 || dup3(null, STDOUT_FILENO, 0) < 0)
+	if (empty < 0 || dup3(empty, STDIN_FILENO, 0) < 0 || dup3(empty, STDOUT_FILENO, 0) < 0)
 		return -errno;
+#ifndef SANDBOX_ASAN /* has more to say than fits into a message */
+	if (dup3(words, STDERR_FILENO, 0) < 0)
+		return -errno;
+#endif
 	for (size_t i = 0; i < ELEMENTS(from); i++) {
 		high[i] = fcntl(from[i], F_DUPFD_CLOEXEC, FD_FREE);
 		if (high[i] < 0)
@@ -53,12 +62,12 @@ static int keep_descriptors(int sock, const struct worker_input *in)
 
 /* In the child: Ctrl-C is the parent's to hear, and there is no life without the parent. */
 static __attribute__((noreturn)) void become_worker(const struct worker_input *in, int sock,
-						    const sigset_t *mask, pid_t parent)
+						    int words, const sigset_t *mask, pid_t parent)
 {
 	struct worker_input mine = *in;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent || keep_descriptors(sock, in) < 0)
+	if (getppid() != parent || keep_descriptors(sock, in, words) < 0)
 		_exit(EXIT_GPURUN);
 	mine.source = FD_SOURCE;
 	mine.stage = FD_STAGE;
@@ -93,26 +102,38 @@ static int block_signals(struct conversation *c)
 	return 0;
 }
 
+static int start_worker(struct conversation *c, const struct worker_input *in)
+{
+	_cleanup_fd_ int sock = -1, words = -1;
+	const pid_t parent = getpid();
+	int pair[2], ends[2], r;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	c->sock = pair[0];
+	sock = pair[1];
+	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+		return -errno;
+	c->words = ends[0];
+	words = ends[1];
+	r = block_signals(c);
+	if (r < 0)
+		return r;
+	c->pid = fork();
+	if (c->pid == 0)
+		become_worker(in, sock, words, &c->old_mask, parent);
+	return c->pid < 0 ? -errno : 0;
+}
+
 int conversation_begin(struct conversation *c, const struct worker_input *in, const char *label,
 		       bool quiet, struct err *e)
 {
-	pid_t parent = getpid();
-	int pair[2], r;
+	int r;
 
 	*c = (struct conversation){
-		.pid = -1, .sock = -1, .signals = -1, .label = label, .quiet = quiet
+		.pid = -1, .sock = -1, .words = -1, .signals = -1, .label = label, .quiet = quiet
 	};
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return err_sys(e, errno, "%s: the unpack worker", label);
-	c->sock = pair[0];
-	r = block_signals(c);
-	if (r == 0) {
-		c->pid = fork();
-		if (c->pid == 0)
-			become_worker(in, pair[1], &c->old_mask, parent);
-		r = c->pid < 0 ? -errno : 0;
-	}
-	(void)fd_close(pair[1]);
+	r = start_worker(c, in);
 	if (r < 0) {
 		conversation_end(c);
 		return err_sys(e, -r, "%s: the unpack worker", label);
@@ -190,8 +211,27 @@ static bool msg_is_sane(struct conversation *c, struct msg *m)
 	}
 }
 
+/* The first line of what it wrote to stderr, as the end of a message. */
+static const char *last_words(const struct conversation *c, char text[WORDS_MAX])
+{
+	static const char between[] = ": ";
+	const size_t at = sizeof(between) - 1;
+	const char *rest;
+	ssize_t n;
+
+	memcpy(text, between, sizeof(between));
+	n = read(c->words, text + at, WORDS_MAX - at - 1);
+	text[n > 0 ? at + (size_t)n : 0] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+	rest = str_after(text + (*text ? at : 0), "gpurun: ");
+	if (rest)
+		memmove(text + at, rest, strlen(rest) + 1);
+	return text;
+}
+
 static int say_death(struct conversation *c, struct err *e)
 {
+	char words[WORDS_MAX];
 	int status = 0;
 
 	while (waitpid(c->pid, &status, 0) < 0 && errno == EINTR)
@@ -204,8 +244,8 @@ static int say_death(struct conversation *c, struct err *e)
 			err_hint(e, "was there too little memory? see: dmesg");
 		return -EIO;
 	}
-	return err_set(e, EIO, "%s: the unpack worker ended with status %d", c->label,
-		       WEXITSTATUS(status));
+	return err_set(e, EIO, "%s: the unpack worker ended with status %d%s", c->label,
+		       WEXITSTATUS(status), last_words(c, words));
 }
 
 static int say_signal(struct conversation *c, struct err *e)
@@ -281,6 +321,7 @@ void conversation_end(struct conversation *c)
 		c->pid = -1;
 	}
 	c->sock = fd_close(c->sock);
+	c->words = fd_close(c->words);
 	if (c->signals >= 0)
 		(void)sigprocmask(SIG_SETMASK, &c->old_mask, NULL);
 	c->signals = fd_close(c->signals);

@@ -14,11 +14,11 @@
  * struct conversation
  * @label: the image as the user named it
  * @layers: how many it has, once known
- * @started: ms, for "took"
+ * @words: the other end of the worker's stderr
  */
 struct conversation {
 	pid_t pid;
-	int sock, signals;
+	int sock, words, signals;
 	sigset_t old_mask;
 	const char *label;
 	bool quiet;
@@ -38,7 +38,11 @@ int conversation_order(struct conversation *c, const struct msg *m, struct err *
  */
 int conversation_hear(struct conversation *c, struct msg *ret, struct err *e);
 
-/** conversation_end - end the worker, however it is; signals as before */
+/**
+ * conversation_end - end the worker, however it is; signals as before
+ * Nothing of it runs any more afterwards: it cannot have started a process, and its threads are
+ * gone before it is waited for.
+ */
 void conversation_end(struct conversation *c);
 
 #endif

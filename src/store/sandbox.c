@@ -6,8 +6,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -21,16 +23,7 @@
 #include "userns.h"
 
 #define SANDBOX_MEMORY ((rlim_t)6 << 30) /* address space, most of it never touched */
-#ifdef __has_feature
-#if __has_feature(address_sanitizer)
-#define SANDBOX_ASAN 1
-#endif
-#endif
-#ifdef __SANITIZE_ADDRESS__
-#define SANDBOX_ASAN 1
-#endif
-
-#define SANDBOX_FILES 256
+#define SANDBOX_FILES  256
 
 /* ABI 2 lets files and directories move between directories of one rule (REFER). */
 #define LANDLOCK_ABI_MIN 2
@@ -104,6 +97,7 @@ static int landlock_rules(int ruleset, int stage, int source, uint64_t all)
 		       : 0;
 }
 
+/* Return: 1; 0 where the kernel has none that will do; -errno */
 static int landlock_enter(int stage, int source)
 {
 	int abi = sys_landlock_abi();
@@ -125,74 +119,104 @@ static int landlock_enter(int stage, int source)
 	if (ruleset < 0)
 		return ruleset;
 	r = landlock_rules(ruleset, stage, source, attr.fs);
-	return r < 0 ? r : sys_landlock_restrict_self(ruleset);
+	if (r == 0)
+		r = sys_landlock_restrict_self(ruleset);
+	return r < 0 ? r : 1;
 }
 
 /*
- * A directory that is read is taken anew, too, as the root of a mount of its own that nobody may
- * write to: above it there is nothing.  Where the kernel refuses that (mounts below it that are
- * locked to each other) Landlock stands alone.
+ * What is read is taken anew, through a mount of its own that nobody may write to: a directory's
+ * ".." then ends there, and modes and times of what we read are out of reach.  By its path, since
+ * a descriptor from outside is of no use for mounts; what is there must be the same still.
+ * Return: 1; 0 when that is not to be had (another file by now, mounts below that are locked)
  */
-static int detach_source(int source)
+static int source_anew(int source, const char *path)
 {
 	const struct sys_mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |
-							 MOUNT_ATTR_NODEV };
-	_cleanup_fd_ int tree = -1;
-	struct stat st;
+							 MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC };
+	_cleanup_fd_ int tree = sys_open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | O_CLOEXEC);
+	_cleanup_fd_ int fd = -1;
+	char self[sizeof("/proc/self/fd/") + 10];
+	struct stat old, now;
 
-	if (fstat(source, &st) < 0)
-		return -errno;
-	if (!S_ISDIR(st.st_mode))
-		return 0;
-	tree = sys_open_tree(source, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | O_CLOEXEC);
 	if (tree < 0 || sys_mount_setattr(tree, "", AT_EMPTY_PATH, &attr) < 0)
 		return 0;
-	return dup3(tree, source, O_CLOEXEC) < 0 ? -errno : 0;
+	(void)snprintf(self, sizeof(self), "/proc/self/fd/%d", tree);
+	fd = open(self, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0 || fstat(source, &old) < 0 || fstat(fd, &now) < 0)
+		return 0;
+	if (old.st_dev != now.st_dev || old.st_ino != now.st_ino)
+		return 0;
+	return dup3(fd, source, O_CLOEXEC) < 0 ? -errno : 1;
 }
 
 /*
  * The stage becomes the root directory, and the descriptor of it is taken anew from there: from
  * the old one, ".." still led to the host.
  */
-static int enter_namespaces(int stage, int source)
+static int stage_anew(int stage)
 {
-	_cleanup_fd_ int root = -1;
+	_cleanup_fd_ int root = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return root < 0 || dup3(root, stage, O_CLOEXEC) < 0 ? -errno : 0;
+}
+
+/* Root needs no user namespace to have mounts of its own. */
+static int enter_namespaces(int stage)
+{
 	int r = userns_enter(stage);
 
+	return r == 1 && unshare(CLONE_NEWNS) == 0 ? 0 : r;
+}
+
+/* Return: 1 when no path leads out of the two directories any more; 0 when one may; -errno */
+static int leave_host(int stage, int source, const char *path)
+{
+	struct stat st;
+	int r, sealed;
+
+	if (fstat(source, &st) < 0)
+		return -errno;
+	r = enter_namespaces(stage);
 	if (r != 0)
 		return r < 0 ? r : 0;
-	r = detach_source(source);
-	if (r < 0)
-		return r;
+	sealed = source_anew(source, path);
+	if (sealed < 0)
+		return sealed;
 	if (userns_root() < 0)
-		return 0; /* an LSM forbids mounts; the other walls stand */
-	root = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (root < 0 || dup3(root, stage, O_CLOEXEC) < 0)
-		return -errno;
-	return 0;
+		return 0; /* an LSM forbids mounts */
+	r = stage_anew(stage);
+	return r < 0 ? r : sealed || !S_ISDIR(st.st_mode);
 }
 
 static int close_doors(int stage, int source)
 {
 	struct profile p = profile_builtin(PROFILE_UNPACK);
-	int r;
+	int landlock, r;
 
 	r = sys_capset(0, 0, 0);
-	if (r == 0)
-		r = landlock_enter(stage, source);
-	if (r == 0)
-		r = sys_seccomp_filter(p.prog, p.len);
-	return r;
+	landlock = r < 0 ? r : landlock_enter(stage, source);
+	if (landlock < 0)
+		return landlock;
+	r = sys_seccomp_filter(p.prog, p.len);
+	return r < 0 ? r : landlock;
 }
 
-int sandbox_enter(int stage, int source, struct err *e)
+int sandbox_enter(int stage, int source, const char *path, struct err *e)
 {
 	int r = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : set_limits();
+	int apart = r < 0 ? r : leave_host(stage, source, path);
 
 	(void)umask(0); /* the modes of the archive are final */
-	if (r == 0)
-		r = enter_namespaces(stage, source);
-	if (r == 0)
-		r = close_doors(stage, source);
-	return r < 0 ? err_sys(e, -r, "store: the unpack worker cannot be confined") : 0;
+	r = apart < 0 ? apart : close_doors(stage, source);
+	if (r < 0)
+		return err_sys(e, -r, "store: the unpack worker cannot be confined");
+	if (apart || r > 0)
+		return 0;
+	/* nothing but the filter, which cannot tell one path from another */
+	err_set(e, EPERM,
+		"store: the unpack worker cannot be confined: neither namespaces nor Landlock are "
+		"to be had");
+	err_hint(e, "gpurun doctor");
+	return -EPERM;
 }

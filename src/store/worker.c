@@ -114,9 +114,8 @@ static int worker_talk(struct worker *w, struct err *e)
 
 	r = read_manifest(w, e);
 	while (r == 0) {
-		r = worker_receive(w->sock, &order);
-		if (r < 0 || order.type == MSG_END)
-			return 0; /* also when nobody is there any more */
+		if (worker_receive(w->sock, &order) < 0)
+			return 0; /* nobody is there any more */
 		r = obey(w, &order, e);
 	}
 	return r;
@@ -129,7 +128,7 @@ static int worker_start(struct worker *w, struct err *e)
 	if (r == 0)
 		r = image_libs_load(e);
 	if (r == 0)
-		r = sandbox_enter(w->in->stage, w->in->source, e);
+		r = sandbox_enter(w->in->stage, w->in->source, w->in->source_path, e);
 	if (r < 0)
 		return r;
 	w->stage = w->in->stage;

@@ -2,7 +2,7 @@
 /*
  * worker.h - the process that meets the bytes of an image, and the messages between it and us.
  *
- * The worker may write one directory, the stage, and nothing else; it reads the image through
+ * The worker may write one directory, its stage, and nothing else; it reads the image through
  * a descriptor that it was given.  It leaves in the stage
  *
  *	manifest	a record (record.h) with the image's name and configuration
@@ -17,8 +17,10 @@
  *			MSG_LAYERS (which) or MSG_FLAT
  *	MSG_PROGRESS ... MSG_LAYER ... (of several layers at once, in no order)
  *	MSG_DONE, or MSG_DEPENDENT: a layer cannot be unpacked by itself
- *			MSG_FLAT, or MSG_END
  *	MSG_FAILED at any time
+ *
+ * A worker gets one order.  It is ended, not asked to end, before anything else is done with what
+ * it left: the flat form, if it is needed after all, is another worker's.
  */
 #ifndef STORE_WORKER_H
 #define STORE_WORKER_H
@@ -40,7 +42,6 @@ enum msg_type {
 	MSG_MANIFEST,
 	MSG_LAYERS,
 	MSG_FLAT,
-	MSG_END,
 	MSG_PROGRESS,
 	MSG_LAYER,
 	MSG_DEPENDENT,
@@ -71,7 +72,8 @@ struct msg {
 struct worker_input {
 	const struct image_ref *ref;
 	const char *arch;
-	int source; /* the file, or the layout's directory */
+	const char *source_path; /* absolute */
+	int source;              /* the file, or the layout's directory */
 	int stage;
 };
 

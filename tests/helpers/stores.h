@@ -135,4 +135,30 @@ static UNUSED struct bytes docker_archive(const char *tag, const char *config,
 	return t;
 }
 
+/* An OCI layout of one layer in a directory of the bench; its path. */
+static UNUSED const char *layout_directory(struct bench *b, const char *name, struct bytes layer)
+{
+	static const char config[] = "{\"architecture\":\"amd64\",\"os\":\"linux\",\"rootfs\":"
+				     "{\"type\":\"layers\",\"diff_ids\":[\"sha256:%s\"]}}";
+	struct files *fs = arena_alloc(images_arena(), sizeof(*fs));
+	const char *hex = files_blob(fs, layer), *doc = text_of(config, hex);
+	const char *dir = text_of("%s/%s", b->dir, name), *manifest;
+
+	manifest = text_of(
+		"{\"schemaVersion\":2,\"config\":{\"mediaType\":\"application/vnd.oci.image."
+		"config.v1+json\",\"digest\":\"sha256:%s\",\"size\":%zu},\"layers\":[{"
+		"\"mediaType\":\"application/vnd.oci.image.layer.v1.tar\",\"digest\":"
+		"\"sha256:%s\",\"size\":%zu}]}",
+		files_blob(fs, bytes_of(doc)), strlen(doc), hex, layer.n);
+	files_set(fs, "oci-layout", bytes_of("{\"imageLayoutVersion\":\"1.0.0\"}"));
+	files_set(
+		fs, "index.json",
+		bytes_of(text_of("{\"schemaVersion\":2,\"manifests\":[{\"mediaType\":\"application/"
+				 "vnd.oci.image.manifest.v1+json\",\"digest\":\"sha256:%s\","
+				 "\"size\":%zu}]}",
+				 files_blob(fs, bytes_of(manifest)), strlen(manifest))));
+	files_write(fs, dir);
+	return dir;
+}
+
 #endif

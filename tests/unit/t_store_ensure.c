@@ -116,27 +116,8 @@ static void test_dependent(struct bench *b)
 
 static void test_layout(struct bench *b)
 {
-	static const char config[] = "{\"architecture\":\"amd64\",\"os\":\"linux\",\"rootfs\":"
-				     "{\"type\":\"layers\",\"diff_ids\":[\"sha256:%s\"]}}";
-	struct files *fs = arena_alloc(images_arena(), sizeof(*fs));
-	struct bytes layer = layer_of("f in/layout 1");
-	const char *hex = files_blob(fs, layer), *doc = text_of(config, hex);
-	const char *dir = text_of("%s/layout", b->dir), *manifest;
+	const char *dir = layout_directory(b, "layout", layer_of("f in/layout 1"));
 
-	manifest = text_of(
-		"{\"schemaVersion\":2,\"config\":{\"mediaType\":\"application/vnd.oci.image."
-		"config.v1+json\",\"digest\":\"sha256:%s\",\"size\":%zu},\"layers\":[{"
-		"\"mediaType\":\"application/vnd.oci.image.layer.v1.tar\",\"digest\":"
-		"\"sha256:%s\",\"size\":%zu}]}",
-		files_blob(fs, bytes_of(doc)), strlen(doc), hex, layer.n);
-	files_set(fs, "oci-layout", bytes_of("{\"imageLayoutVersion\":\"1.0.0\"}"));
-	files_set(
-		fs, "index.json",
-		bytes_of(text_of("{\"schemaVersion\":2,\"manifests\":[{\"mediaType\":\"application/"
-				 "vnd.oci.image.manifest.v1+json\",\"digest\":\"sha256:%s\","
-				 "\"size\":%zu}]}",
-				 files_blob(fs, bytes_of(manifest)), strlen(manifest))));
-	files_write(fs, dir);
 	is_int(bench_ensure(b, dir), 0, "an OCI layout directory");
 	is_str(tree_of(&b->image), "in/ in/layout=1", "its tree");
 	is_int(bench_ensure(b, text_of("oci:%s", dir)), 0, "and with the prefix");
@@ -157,6 +138,23 @@ static void test_directory(struct bench *b)
 	is_str(b->image.passwd, "x:1\n", "passwd through an absolute link, inside");
 	ok(b->image.apt, "it has apt");
 	is_str(b->image.id, "", "it has no id");
+}
+
+/* What somebody else's archive calls itself does not change a name in silence. */
+static void test_name_taken(struct bench *b)
+{
+	static const char *const one[] = { "f a 1" }, *const other[] = { "f a 2" };
+	const char *log = text_of("%s/names.log", b->dir);
+	int fd = open(log, O_WRONLY | O_CREAT | O_CLOEXEC, 0600), keep = dup(2);
+
+	bench_ensure(b, bench_file(b, "n1.tar", docker_archive("taken:1", "{}", one, 1)));
+	dup2(fd, 2);
+	bench_ensure(b, bench_file(b, "n2.tar", docker_archive("taken:1", "{}", other, 1)));
+	dup2(keep, 2);
+	close(keep);
+	close(fd);
+	ok(strstr(contents_text(AT_FDCWD, log), "taken:1: from now on this is image"),
+	   "a name that means another image from now on is told: %s", contents_text(AT_FDCWD, log));
 }
 
 /* ---- U: who an image's User is, by whatever its passwd is -------------------------------- */
@@ -436,6 +434,7 @@ int main(void)
 	test_layout(&b);
 	test_directory(&b);
 	test_errors(&b);
+	test_name_taken(&b);
 	test_users(&b);
 	test_passwd_size(&b);
 	count_damage = 0;
