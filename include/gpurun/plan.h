@@ -99,8 +99,8 @@ struct plan_process {
 	const struct sock_filter *seccomp; /* NULL: unconfined */
 	uint16_t seccomp_len;
 	const char *seccomp_name; /* "default", "root", "nested", file name, "unconfined" */
-	bool landlock_dev; /* ioctl only on devices of the fresh /dev (and OP_BIND_DEV); execve only
-			    * of files below the root */
+	bool landlock_dev; /* ioctl only on the fresh /dev's (and OP_BIND_DEV), execve only below / */
+	bool keyring;      /* a session keyring of its own, where the kernel has room for one */
 	struct plan_rlimit *rlimits;
 	size_t n_rlimits;
 	bool tty;
@@ -172,7 +172,7 @@ struct plan_exec_input {
 	uid_t uid_inside;           /* of the container's map */
 	struct plan_caps caps;      /* of the container's plan */
 	const struct strv *cap_add; /* "CAP_X"; may be NULL */
-	bool landlock_dev;          /* of the container's plan */
+	bool landlock_dev, keyring; /* of the container's plan */
 	const char *devices_cgroup; /* in which its device filter is in force, or NULL */
 	const struct plan_seccomp *seccomp;
 };

@@ -51,6 +51,7 @@
 /* linux/landlock.h (5.13), where it may be missing */
 #define LANDLOCK_VERSION      (1U << 0)
 #define LANDLOCK_PATH_BENEATH 1
+#define LANDLOCK_NO_LOG       (1U << 0) /* 6.15: what we try ourselves is no line for the audit log */
 struct landlock_path_beneath {
 	uint64_t allowed_access;
 	int32_t parent_fd;
@@ -129,7 +130,9 @@ int sys_landlock_add_path(int ruleset, uint64_t access, int fd)
 
 int sys_landlock_restrict_self(int ruleset)
 {
-	return sys_ret(syscall(SYS_landlock_restrict_self, ruleset, 0));
+	int r = sys_ret(syscall(SYS_landlock_restrict_self, ruleset, LANDLOCK_NO_LOG));
+
+	return r == -EINVAL ? sys_ret(syscall(SYS_landlock_restrict_self, ruleset, 0)) : r;
 }
 
 int sys_seccomp_filter(const struct sock_filter *prog, unsigned short len)

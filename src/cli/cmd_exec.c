@@ -99,12 +99,14 @@ static int read_record(struct exec_parts *x, struct err *e)
 {
 	const struct json *process = json_get(x->plan, "process");
 	const struct json *landlock = json_get(process, "landlock_dev");
+	const struct json *keyring = json_get(process, "keyring");
 	const char *seccomp = json_str(process, "seccomp"), *cwd = json_str(process, "cwd");
 	const struct request *q = &x->in->ask->request;
 	int64_t uid = record_uid(x->plan);
 	int r;
 
-	if (!seccomp || !cwd || !landlock || uid < 0 || record_caps(x->plan, &x->input.caps) < 0 ||
+	if (!seccomp || !cwd || !landlock || !keyring || uid < 0 ||
+	    record_caps(x->plan, &x->input.caps) < 0 ||
 	    json_strv(x->in->a, process, "env", &x->recorded_env) < 0)
 		return err_set(e, EINVAL, "%s: its record is of another version of gpurun",
 			       x->state.id);
@@ -116,6 +118,7 @@ static int read_record(struct exec_parts *x, struct err *e)
 	x->input.uid_inside = (uid_t)uid;
 	x->input.cwd = q->workdir ? q->workdir : cwd;
 	x->input.landlock_dev = landlock->num != 0;
+	x->input.keyring = keyring->num != 0;
 	return r;
 }
 

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <linux/sched.h>
+#include <sys/mount.h>
 #include <sys/sysmacros.h>
 
 #include <gpurun/oci.h>
@@ -111,10 +112,10 @@ static void bundle_mount(struct builder *b, struct op op)
 
 	if (op.kind == OP_PROC || op.kind == OP_SYSFS || str_eq(op.dst, "/dev"))
 		op.flags |= OPF_NOFOLLOW;
-	if (op.kind == OP_PROC && !b->pid_private)
+	if ((op.kind == OP_PROC && !b->pid_private) || (op.kind == OP_SYSFS && !fresh_sys)) {
 		op.flags |= OPF_HOST;
-	if (op.kind == OP_SYSFS && !fresh_sys)
-		op.flags |= OPF_HOST;
+		op.propagation = MS_PRIVATE;
+	}
 	if (op.kind == OP_MQUEUE && !b->ipc_private && !b->host->files.mqueue) {
 		plan_note(b, "%s: %s: left out, the host has none and its IPC namespace is used",
 			  op.why, op.dst);

@@ -281,6 +281,7 @@ static void dump_process(struct jsonw *w, const struct plan_process *pr)
 	jsonw_bool(w, "no_new_privs", pr->no_new_privs);
 	jsonw_str(w, "seccomp", pr->seccomp_name);
 	jsonw_bool(w, "landlock_dev", pr->landlock_dev);
+	jsonw_bool(w, "keyring", pr->keyring);
 	dump_rlimits(w, pr);
 	jsonw_bool(w, "tty", pr->tty);
 	jsonw_bool(w, "exec", pr->exec);

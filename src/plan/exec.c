@@ -3,6 +3,7 @@
  * The process half alone: one more process in a container that runs.
  */
 #include <errno.h>
+#include <linux/capability.h>
 #include <signal.h>
 
 #include <gpurun/str.h>
@@ -31,6 +32,10 @@ int plan_exec(struct arena *a, const struct plan_exec_input *in, const struct pl
 		r = caps_parse(in->cap_add, "--cap-add", &add, e);
 	if (r < 0)
 		return r;
+	if (in->host->uid == 0 && (in->caps.bounding | add) & UINT64_C(1) << CAP_SYS_ADMIN)
+		return err_set(e, EPERM,
+			       "CAP_SYS_ADMIN: not when started by root: it could take away the "
+			       "masks of /proc and /sys");
 	if (!env_get(&pr->env, "PATH"))
 		env_put(a, &pr->env, "PATH=" ENV_PATH_DEFAULT);
 	if (in->tty && !env_get(&pr->env, "TERM"))
@@ -42,6 +47,7 @@ int plan_exec(struct arena *a, const struct plan_exec_input *in, const struct pl
 	pr->caps.ambient = in->uid_inside == 0 ? 0 : pr->caps.keep;
 	pr->no_new_privs = true;
 	pr->landlock_dev = in->landlock_dev;
+	pr->keyring = in->keyring;
 	pr->tty = in->tty;
 	pr->stop_signal = SIGTERM;
 	pr->seccomp_name = "unconfined";

@@ -182,6 +182,14 @@ static struct plan_layer layer_readonly(struct arena *a, const struct plan *p)
 	return layer_paths(a, p, OP_READONLY, "read-only");
 }
 
+static struct plan_layer layer_keyring(struct arena *a, const struct plan *p)
+{
+	(void)a;
+	if (p->process.keyring)
+		return on("a session keyring of its own, where the kernel has room for one");
+	return off("the job's, from which file systems take credentials");
+}
+
 static struct plan_layer layer_descriptors(struct arena *a, const struct plan *p)
 {
 	const struct plan_process *pr = &p->process;
@@ -205,7 +213,8 @@ static const struct row {
 	{ "landlock", layer_landlock },         { "device cgroup", layer_cgroup },
 	{ "capabilities", layer_capabilities }, { "no_new_privs", layer_nnp },
 	{ "seccomp", layer_seccomp },           { "masked paths", layer_masked },
-	{ "read-only paths", layer_readonly },  { "descriptors", layer_descriptors },
+	{ "read-only paths", layer_readonly },  { "keyring", layer_keyring },
+	{ "descriptors", layer_descriptors },
 };
 _Static_assert(ELEMENTS(rows) <= PLAN_LAYERS_MAX, "room for all layers");
 

@@ -3,6 +3,7 @@
  * The base profile: /proc, /sys and a /dev that is made anew, whatever the image or the host has
  * there.
  */
+#include <sys/mount.h>
 #include <sys/sysmacros.h>
 
 #include <gpurun/str.h>
@@ -35,6 +36,10 @@ static const struct link_row {
 	{ "/dev/ptmx", "pts/ptmx" },
 };
 
+/*
+ * What the host mounts below its own /proc and /sys later does not arrive: nothing would make that
+ * read-only (as root's binfmt_misc).
+ */
 static void base_proc(struct builder *b)
 {
 	plan_op(b, PHASE_BASE,
@@ -43,6 +48,7 @@ static void base_proc(struct builder *b)
 			.dst = "/proc",
 			.attrs = NO_SUID_DEV_EXEC,
 			.flags = OPF_NOFOLLOW | (b->pid_private ? 0 : OPF_HOST),
+			.propagation = b->pid_private ? 0 : MS_PRIVATE,
 			.why = "base: /proc",
 		});
 }
@@ -63,6 +69,7 @@ static void base_sys(struct builder *b)
 			.dst = "/sys",
 			.attrs = NO_SUID_DEV_EXEC | MOUNT_ATTR_RDONLY,
 			.flags = OPF_NOFOLLOW | (fresh ? 0 : OPF_HOST),
+			.propagation = fresh ? 0 : MS_PRIVATE,
 			.why = "base: /sys",
 		});
 }

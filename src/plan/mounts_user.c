@@ -3,6 +3,7 @@
  * What the user mounts: -H, -C, --volume, --mount, --tmpfs, --device and the edits of GPUs.
  */
 #include <errno.h>
+#include <sys/mount.h>
 
 #include <gpurun/driver.h>
 #include <gpurun/str.h>
@@ -75,6 +76,8 @@ static int mount_asked(struct builder *b, const struct req_mount *m, struct err 
 		op.kind = OP_BIND;
 		op.src = m->src;
 		op.flags = m->non_recursive ? 0 : OPF_RECURSIVE;
+		/* what the host mounts there later would come in writable */
+		op.propagation = m->read_only ? MS_PRIVATE : 0;
 	}
 	plan_op(b, PHASE_USER, op);
 	return 0;

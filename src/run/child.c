@@ -28,14 +28,15 @@
  *           it is below "/"
  * terminal  opens a pty of the container's own devpts
  * rlimits   sets limits, never above the hard ones
+ * keyring   leaves the caller's session keyring          keys of the host's session are not found
  * caps      sets no_new_privs, empties the bounding,     no mount, no namespace, no device node,
  *           ambient and inheritable sets, keeps only      no id change; setuid files are inert
  *           what the plan names
  * landlock  ioctl(2) only on nodes of the fresh /dev,    no mounting at all any more
  *           execve(2) only of files below the new root
  * seccomp   installs the filter                          only the calls that the policy names
- * confirm   reads back from the kernel what the four
- *           steps before claim, and fails closed
+ * confirm   reads back from the kernel what the steps
+ *           before claim, and fails closed
  * slot      lets the ranks to come know of this one      (only in a rank of a step)
  * init      stays behind as pid 1, reaping; the payload
  *           goes on in a process of its own
@@ -82,6 +83,7 @@ static const struct step steps[] = {
 	{ "workdir",	step_workdir,	CREATE | JOIN | ENTER },
 	{ "terminal",	step_terminal,	CREATE | JOIN },
 	{ "rlimits",	step_rlimits,	CREATE | JOIN | ENTER },
+	{ "keyring",	step_keyring,	CREATE | JOIN | ENTER },
 	{ "caps",	step_caps,	CREATE | JOIN | ENTER },
 	{ "landlock",	step_landlock,	CREATE | JOIN | ENTER },
 	{ "seccomp",	step_seccomp,	CREATE | JOIN | ENTER },
@@ -104,6 +106,8 @@ struct child child_new(const struct plan *p, enum driver driver)
 			       .sync = -1,
 			       .wait = -1,
 			       .status = -1,
+			       .proc = -1,
+			       .null_dev = -1,
 			       .spaces = -1,
 			       .base = -1,
 			       .root = -1,

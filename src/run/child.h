@@ -55,6 +55,8 @@ struct spot {
  * @wait:   to the launcher for the container's life: its end is seen here by init; -1, as @sync,
  *	    in a rank without a launcher
  * @status: /proc/self/status, opened before the root changes; read back by step confirm
+ * @proc:   the host's /proc: what we read back is the kernel's word, whatever the container's is
+ * @null_dev: a null device that is not in the fresh /dev, to see what Landlock says of it
  * @spaces: /proc/self/ns of the host's proc: where a rank has come to
  * @base:   the tmpfs in which the root is put together
  * @root:   the new root directory
@@ -63,6 +65,7 @@ struct spot {
  * @dev:    the fresh tmpfs on /dev, for Landlock: what the user mounts over it is not in it
  * @nodes:  file system of the last device node, which can be opened there
  * @place:  the directory of the last destination (place.c)
+ * @absent: operations on paths that are not there: nothing is to be hidden
  * @signals: signalfd of init
  * @tty:    slave side of the container's terminal
  * @ignored: signals that stay ignored in the payload (nohup and background jobs)
@@ -73,14 +76,16 @@ struct spot {
  * @fd_end: all open descriptors are below it
  * @next:   index of the step that comes next: the command's process takes them up where it began
  */
+#define CHILD_OPS_MAX 512 /* operations that are remembered by their index */
 struct child {
 	const struct plan *plan;
 	enum driver driver;
 	int sync, wait;
-	int status, spaces, base, root, empty, dev, signals, tty;
+	int status, proc, null_dev, spaces, base, root, empty, dev, signals, tty;
 	char null[SPOT_PATH_MAX];
 	dev_t nodes;
 	struct place place;
+	uint64_t absent[CHILD_OPS_MAX / 64];
 	sigset_t ignored;
 	uint64_t ignores;
 	mode_t umask;
@@ -116,6 +121,7 @@ int step_made(struct child *c, struct err *e);
 int step_workdir(struct child *c, struct err *e);
 int step_terminal(struct child *c, struct err *e);
 int step_rlimits(struct child *c, struct err *e);
+int step_keyring(struct child *c, struct err *e);
 int step_caps(struct child *c, struct err *e);
 int step_landlock(struct child *c, struct err *e);
 int step_seccomp(struct child *c, struct err *e);
@@ -162,8 +168,12 @@ int ids_become(uid_t uid, gid_t gid, struct err *e);
 /* helpers.c: in the launcher, write the maps of @pid with newuidmap and newgidmap */
 int ids_map_ranges(const struct plan_container *p, pid_t pid, struct err *e);
 
-/* confirm.c: the part that is about the container */
-int confirm_readonly(struct child *c, struct err *e);
+/* confirm_mounts.c: what was mounted, read-only and hidden is so */
+int confirm_mounts(struct child *c, struct err *e);
+/* the same, in the container that was just entered: no control group of the host can be written */
+int cgroups_close(struct child *c, struct err *e);
+/* landlock.c: while the host's /dev is there */
+int landlock_prepare(struct child *c, struct err *e);
 
 /*
  * place.c: 1 and @ret, 0: the long way is to be taken (a parent is missing, a link is on the way,

@@ -10,10 +10,11 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/statvfs.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <gpurun/fd.h>
+#include <gpurun/str.h>
 #include <gpurun/sys.h>
 
 #include "child.h"
@@ -83,6 +84,55 @@ static int expect(const char **text, const char *key, unsigned int base, uint64_
 	return 0;
 }
 
+/* "\nKEY:\t" and four times the same id */
+static int expect_ids(const char **text, const char *key, unsigned int id, struct err *e)
+{
+	const char *p = status_find(*text, key);
+	char ids[4 * (NUM_DIGITS_MAX + 1) + 1];
+	struct text want = text_into(ids, sizeof(ids));
+
+	for (int i = 0; i < 4; i++) {
+		text_add(&want, i ? "\t" : "");
+		text_add_number(&want, id, 10);
+	}
+	text_add(&want, "\n");
+	if (!p)
+		return err_set(e, EIO, "/proc/self/status: no %.*s", (int)strlen(key) - 3, key + 1);
+	p += strlen(key);
+	if (strncmp(p, ids, strlen(ids)) != 0)
+		return err_set(e, EPERM, "%.*s is %.*s, should be %u", (int)strlen(key) - 3,
+			       key + 1, (int)strcspn(p, "\n"), p, id);
+	*text = p;
+	return 0;
+}
+
+static unsigned int id_outside(unsigned int id, unsigned int one, const struct plan_idrange *ranges,
+			       size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (id >= ranges[i].inside && id - ranges[i].inside < ranges[i].count)
+			return ranges[i].outside + (id - ranges[i].inside);
+	return one;
+}
+
+/* A rank's file was opened before it came into the container, and tells the ids of outside. */
+static int confirm_ids(struct child *c, const char **text, struct err *e)
+{
+	const struct plan_container *k = &c->plan->container;
+	const struct plan_process *p = &c->plan->process;
+	unsigned int uid = p->switch_ids ? p->uid : k->uid_inside;
+	unsigned int gid = p->switch_ids ? p->gid : k->gid_inside;
+	int r;
+
+	if (c->driver == DRIVER_ENTER) {
+		uid = id_outside(uid, k->uid_outside, k->uid_ranges, k->n_uid_ranges);
+		gid = id_outside(gid, k->gid_outside, k->gid_ranges, k->n_gid_ranges);
+	}
+	r = expect_ids(text, "\nUid:\t", uid, e);
+	/* of a container that runs already the record says no more */
+	return r < 0 || c->driver == DRIVER_JOIN ? r : expect_ids(text, "\nGid:\t", gid, e);
+}
+
 static int confirm_status(struct child *c, struct err *e)
 {
 	const struct plan_process *p = &c->plan->process;
@@ -96,12 +146,14 @@ static int confirm_status(struct child *c, struct err *e)
 	if (n <= 0)
 		return err_sys(e, n < 0 ? errno : EIO, "/proc/self/status");
 	status[n] = '\0';
+	r = confirm_ids(c, &text, e);
 	if (status_field(&text, "\nFDSize:\t", 10, &fds) < 0 || fds > INT_MAX)
 		return err_set(e, EIO, "/proc/self/status: no FDSize");
 	c->fd_end = (int)fds;
 	if (status_field(&text, "\nSigIgn:\t", 16, &c->ignores) < 0)
 		return err_set(e, EIO, "/proc/self/status: no SigIgn");
-	r = expect(&text, "\nCapInh:\t", 16, p->caps.ambient, e);
+	if (r == 0)
+		r = expect(&text, "\nCapInh:\t", 16, p->caps.ambient, e);
 	if (r == 0)
 		r = expect(&text, "\nCapPrm:\t", 16, set, e);
 	if (r == 0)
@@ -117,33 +169,13 @@ static int confirm_status(struct child *c, struct err *e)
 	return r;
 }
 
-/* What was made read-only is read-only: with real root's id inside, this is the boundary. */
-int confirm_readonly(struct child *c, struct err *e)
-{
-	const struct op_list *ops = &c->plan->container.ops;
-
-	for (size_t i = 0; i < ops->n; i++) {
-		const struct op *op = &ops->v[i];
-		struct statvfs fs;
-
-		if (op->kind != OP_READONLY)
-			continue;
-		if (statvfs(op->dst, &fs) < 0) {
-			if (errno == ENOENT && (op->flags & OPF_OPTIONAL))
-				continue;
-			return op_error(op, errno, e);
-		}
-		if (!(fs.f_flag & ST_RDONLY))
-			return err_set(e, EPERM, "%s (%s): is still writable", op->dst, op->why);
-	}
-	return 0;
-}
-
 int step_confirm(struct child *c, struct err *e)
 {
 	int r = confirm_status(c, e);
 
+	if (r == 0 && prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 0)
+		r = err_set(e, EPERM, "our process can be traced");
 	if (r == 0 && c->driver == DRIVER_CREATE)
-		r = confirm_readonly(c, e);
+		r = confirm_mounts(c, e);
 	return r;
 }

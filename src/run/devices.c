@@ -144,10 +144,10 @@ static int mask(struct child *c, const struct stat *st, const char *target)
 	return S_ISDIR(st->st_mode) ? mask_directory(c, target) : mask_file(c, target);
 }
 
-/* Nothing to be masked is no error where it need not be there. */
-static int mask_failed(const struct op *op, int r, struct err *e)
+/* Nothing to be masked is no error where it need not be there: 1 */
+static int mask_none(const struct op *op, int r, struct err *e)
 {
-	return r == -ENOENT && (op->flags & OPF_OPTIONAL) ? 0 : op_error(op, -r, e);
+	return r == -ENOENT && (op->flags & OPF_OPTIONAL) ? 1 : op_error(op, -r, e);
 }
 
 /* What is there, wherever links of the image lead. */
@@ -159,7 +159,7 @@ static int mask_long(struct child *c, const struct op *op, struct err *e)
 	int r;
 
 	if (target < 0)
-		return mask_failed(op, target, e);
+		return mask_none(op, target, e);
 	if (fstat(target, &st) < 0)
 		return op_error(op, errno, e);
 	fd_path(target, path);
@@ -177,10 +177,10 @@ int op_mask(struct child *c, const struct op *op, struct err *e)
 	if (r < 0)
 		return op_error(op, -r, e);
 	if (r > 0 && fstatat(s.dir, s.name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return mask_failed(op, -errno, e);
+		return mask_none(op, -errno, e);
 	if (r == 0 || S_ISLNK(st.st_mode))
 		return mask_long(c, op, e);
 	spot_path(&s, path);
 	r = mask(c, &st, path);
-	return r < 0 ? mask_failed(op, r, e) : 0;
+	return r < 0 ? op_error(op, -r, e) : 0;
 }

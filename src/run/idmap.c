@@ -121,7 +121,9 @@ int step_ids(struct child *c, struct err *e)
 	int r;
 
 	c->umask = umask(0);
-	c->status = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+	if (c->driver != DRIVER_JOIN)
+		c->proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	c->status = openat(c->proc, "self/status", O_RDONLY | O_CLOEXEC);
 	if (c->status < 0)
 		return err_sys(e, errno, "/proc/self/status");
 	if (c->driver != DRIVER_JOIN) {
@@ -131,6 +133,10 @@ int step_ids(struct child *c, struct err *e)
 			return r;
 	}
 	r = ids_bind(c, e);
+	if (r < 0)
+		return r;
+	if (c->driver == DRIVER_CREATE)
+		r = landlock_prepare(c, e);
 	if (r < 0)
 		return r;
 	/* it is entered through us, and ends before anything of the image runs */

@@ -69,11 +69,20 @@ static _Noreturn void join_failed(struct child *c, int code, const char *what)
 /* The first process: enter, leave a child inside, stay as its reaper. */
 static _Noreturn void join_main(struct child *c, int target, int flags)
 {
+	struct err e = { 0 };
 	long pid;
 
 	/* from here on we can be seen inside, with every capability and the caller's descriptors */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		join_failed(c, errno, "PR_SET_DUMPABLE");
+	/* what we read back is the kernel's word, not that of a /proc inside */
+	c->proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (c->proc < 0)
+		join_failed(c, errno, "/proc");
+	if (landlock_prepare(c, &e) < 0) {
+		err_wrap(&e, "step landlock");
+		child_failed(c, &e);
+	}
 	if (setns(target, flags) < 0)
 		join_failed(c, errno, "enter the container");
 	if (!(flags & CLONE_NEWPID))

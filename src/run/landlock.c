@@ -20,6 +20,7 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
@@ -87,6 +88,30 @@ static int rules_for_nodes(struct child *c, int ruleset, struct err *e)
 	return 0;
 }
 
+int landlock_prepare(struct child *c, struct err *e)
+{
+	if (!c->plan->process.landlock_dev)
+		return 0;
+	c->null_dev = open("/dev/null", O_PATH | O_CLOEXEC);
+	return c->null_dev < 0 ? err_sys(e, errno, "/dev/null") : 0;
+}
+
+/* Read back: the host's null device can be opened, and does not know the call without Landlock. */
+static int landlock_confirm(struct child *c, struct err *e)
+{
+	char path[FD_PATH_MAX];
+	struct winsize ws;
+	int fd; /* closed with all others before the command runs */
+
+	fd_path(c->null_dev, path);
+	fd = openat(c->proc, path + sizeof("/proc"), O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(e, errno, "/dev/null of the host");
+	if (ioctl(fd, TIOCGWINSZ, &ws) == 0 || errno != EACCES)
+		return err_set(e, EPERM, "ioctl on a device outside of /dev is not refused");
+	return 0;
+}
+
 int step_landlock(struct child *c, struct err *e)
 {
 	static const uint64_t handled = ACCESS_IOCTL_DEV | ACCESS_REFER | ACCESS_EXECUTE;
@@ -115,5 +140,5 @@ int step_landlock(struct child *c, struct err *e)
 	if (r < 0)
 		return r;
 	r = sys_landlock_restrict_self(ruleset);
-	return r < 0 ? err_sys(e, -r, "restrict") : 0;
+	return r < 0 ? err_sys(e, -r, "restrict") : landlock_confirm(c, e);
 }

@@ -21,7 +21,7 @@
 /* In the child: what was made read-only is, and the rank may enter; its end of the socket is ours. */
 int step_made(struct child *c, struct err *e)
 {
-	int r = confirm_readonly(c, e);
+	int r = confirm_mounts(c, e);
 	char byte;
 
 	if (r < 0)

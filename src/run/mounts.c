@@ -425,7 +425,8 @@ static int readonly_proc(const struct op *op, const struct spot *s,
 /* Bind what is there onto itself, read-only, with all that is mounted below it. */
 static int op_readonly(struct child *c, const struct op *op, struct err *e)
 {
-	const struct sys_mount_attr attr = { .attr_set = op->attrs | MOUNT_ATTR_RDONLY };
+	const struct sys_mount_attr attr = { .attr_set = op->attrs | MOUNT_ATTR_RDONLY,
+					     .propagation = MS_PRIVATE };
 	_cleanup_fd_ int target = -1, tree = -1;
 	struct spot s;
 	int r;
@@ -449,6 +450,7 @@ static int op_readonly(struct child *c, const struct op *op, struct err *e)
 	return r < 0 ? op_error(op, -r, e) : 0;
 }
 
+/* 1: there is nothing at the destination, which need not be there; -errno with @e filled */
 typedef int op_func(struct child *c, const struct op *op, struct err *e);
 
 static op_func *const op_funcs[OP_KIND_COUNT] = {
@@ -471,6 +473,8 @@ int step_mounts(struct child *c, struct err *e)
 		r = op_funcs[op->kind](c, op, e);
 		if (r < 0)
 			return r;
+		if (r > 0 && i < CHILD_OPS_MAX)
+			c->absent[i / 64] |= UINT64_C(1) << i % 64;
 	}
 	return 0;
 }

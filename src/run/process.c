@@ -4,6 +4,7 @@
  * hostname, workdir, rlimits.
  */
 #include <errno.h>
+#include <linux/keyctl.h>
 #include <net/if.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -85,6 +86,22 @@ int step_workdir(struct child *c, struct err *e)
 		return err_sys(e, errno, "working directory %s", dir);
 	if (real[0] != '/')
 		return err_set(e, EXDEV, "working directory %s: is outside the container", dir);
+	return 0;
+}
+
+/*
+ * An anonymous session keyring: what the caller's holds (Kerberos tickets, keys of encrypted
+ * directories) is not found from it.  The built-in filters have no call for keys at all; this is for
+ * those that do.  The kernel may have none (ENOSYS), no room for one more (EDQUOT, ENOMEM), or a
+ * filter around us may refuse it: that is no reason not to start.
+ */
+int step_keyring(struct child *c, struct err *e)
+{
+	if (!c->plan->process.keyring)
+		return 0;
+	/* its number, which is never 0 */
+	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) == 0)
+		return err_set(e, EPERM, "the session keyring is still the caller's");
 	return 0;
 }
 

@@ -272,5 +272,5 @@ int step_pivot(struct child *c, struct err *e)
 		return err_sys(e, errno, "detach the host's tree");
 	if (chdir("/") < 0)
 		return err_sys(e, errno, "/");
-	return 0;
+	return cgroups_close(c, e);
 }

@@ -35,11 +35,12 @@ static int rank_prepare(struct child *c, struct err *e)
 	c->self.start = run_pid_start(c->self.pid);
 	if (!c->self.start)
 		return err_sys(e, ESRCH, "/proc/self/stat");
-	c->status = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+	c->proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	c->status = openat(c->proc, "self/status", O_RDONLY | O_CLOEXEC);
 	if (c->status < 0)
 		return err_sys(e, errno, "/proc/self/status");
 	c->spaces = open("/proc/self/ns", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return c->spaces < 0 ? err_sys(e, errno, "/proc/self/ns") : 0;
+	return c->spaces < 0 ? err_sys(e, errno, "/proc/self/ns") : landlock_prepare(c, e);
 }
 
 /* -errno of one attempt, after which we are where we were: ESRCH when this rank has ended */
@@ -218,5 +219,7 @@ int run_step(const struct plan *p, const struct run_share *share, int *ret_statu
 	*ret_inside = c.inside;
 	c.status = fd_close(c.status);
 	c.dev = fd_close(c.dev);
+	c.proc = fd_close(c.proc);
+	c.null_dev = fd_close(c.null_dev);
 	return r;
 }

@@ -62,3 +62,102 @@ layer() {
 	layer capabilities on 'only CAP_SYS_CHROOT'
 	silent "$BUSYBOX" true
 }
+
+# ---- what the host has is read-only ----------------------------------------------------------------
+
+# try_write DIR - a script that names the files below DIR that can be opened for writing
+try_write() {
+	echo "find $1 -type f -perm -200 ! -path '/proc/[0-9]*' 2> /dev/null | while read -r f; do
+		(: 3<> \"\$f\") 2> /dev/null && echo \"\$f\"; done; true"
+}
+
+# Not those of processes, nor what asks for more than an owner.
+@test "started by root: nothing of /proc and /sys opens for writing" {
+	need_root
+	local options
+	for options in "" "--root" "--pid host" "--net none" "--ipc host --cap-add dac_override"; do
+		# shellcheck disable=SC2086 # words
+		works $options "$BUSYBOX" sh -c "$(try_write /proc); $(try_write /sys)"
+		is "$(grep -v '^/proc/pressure/' <<< "$output")" ''
+	done
+	# the same words find something where it is not so
+	output=$(chroot / sh -c "$(try_write /proc/sys/kernel)")
+	has "$output" '^/proc/sys/kernel/core_pattern$'
+	output=$(chroot / sh -c "$(try_write /sys/kernel/mm)")
+	has "$output" '^/sys/kernel/mm/'
+}
+
+# file systems of control groups that can be written
+writable_cgroups='$6 ~ /^rw/ && / - cgroup2? / { print $5 }'
+
+@test "no control group of the host can be written, however it comes in" {
+	grep -q ' - cgroup' /proc/self/mountinfo || cannot "no control groups are mounted here"
+	local options
+	for options in "" "--pid host" "--ipc host" "--nested" "-v /sys:/x" "-v /:/host" "-v /sys/fs/cgroup:/cg" \
+		"-v /sys/fs:/a/b -v /sys:/c --nested"; do
+		# shellcheck disable=SC2086 # words
+		works $options "$BUSYBOX" awk "$writable_cgroups" /proc/self/mountinfo
+		is "$output" ''
+	done
+	# it would be seen: the host has some
+	has "$(awk "$writable_cgroups" /proc/self/mountinfo)" /
+}
+
+# What the host mounts after the start; this needs a host of its own.
+@test "a later mount of the host does not come in writable" {
+	need_root
+	unshare -m true || cannot "no mount namespaces"
+	mkdir "$T/data" "$T/shared"
+	cat > "$T/late" <<- 'END'
+		set -e
+		mount --make-rshared /
+		mkfifo "$T/go"
+		"$GPURUN" "$@" "$BUSYBOX" sh -c 'echo ready; read -r _ < /go/go
+			echo > /data/late/new && echo wrote; true' > "$T/out" 2> "$T/err" &
+		for i in $(seq 200); do grep -q ready "$T/out" && break; sleep 0.05; done
+		mount -t tmpfs late "$T/data/late"
+		echo go > "$T/go"
+		wait $!
+		umount "$T/data/late"
+	END
+	mkdir "$T/data/late"
+	export T BUSYBOX GPURUN
+	unshare -m --propagation shared sh "$T/late" -v "$T/data:/data:ro" -v "$T:/go"
+	is "$(cat "$T/out")" ready
+	# the control: a volume that may be written gets it
+	rm "$T/go"
+	unshare -m --propagation shared sh "$T/late" -v "$T/data:/data" -v "$T:/go"
+	is "$(cat "$T/out")" $'ready\nwrote'
+}
+
+@test "started by root: exec gives no CAP_SYS_ADMIN, either" {
+	need_root
+	"$GPURUN" --name confined "$BUSYBOX" sleep 1000 &
+	wait_for 10 "$GPURUN" exec confined true
+	fails 125 exec --cap-add SYS_ADMIN confined true
+	says 'CAP_SYS_ADMIN: not when started by root'
+	works exec --cap-add SYS_CHROOT confined grep CapEff /proc/self/status
+	has "$output" 0000000000040000
+	"$GPURUN" kill -s KILL confined
+	wait $! || true
+}
+
+# ---- keys ------------------------------------------------------------------------------------------
+
+@test "a key of the caller's session is not found inside" {
+	need keyctl
+	find_key() {
+		keyctl session - sh -c 'keyctl add user gpurun-test secret @s > /dev/null && exec "$@"' - "$@" 2>&1
+	}
+	find_key keyctl search @s user gpurun-test > /dev/null || cannot "no keys here"
+	local libs=(-v /lib:/lib:ro -v /usr:/usr:ro)
+	[ ! -e /lib64 ] || libs+=(-v /lib64:/lib64:ro)
+	output=$(find_key "$GPURUN" --security-opt seccomp=unconfined "${libs[@]}" "$BUSYBOX" \
+		"$(command -v keyctl)" search @s user gpurun-test) && status=0 || status=$?
+	[ "$status" != 0 ]
+	has "$output" 'Required key not available'
+	# the control: in a job the keyring is the job's
+	output=$(SLURM_JOB_ID=7 find_key "$GPURUN" --security-opt seccomp=unconfined "${libs[@]}" "$BUSYBOX" \
+		"$(command -v keyctl)" search @s user gpurun-test)
+	has "$output" '[0-9]'
+}

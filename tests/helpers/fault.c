@@ -3,7 +3,8 @@
  * fault - run a command and let one chosen system call of it fail, or be its last.
  *
  *	fault -l FILE COMMAND...                  write the calls of a run to FILE
- *	fault -i CALL -e ERRNO [-o FILE] COMMAND...   let CALL fail; "hit" goes to FILE
+ *	fault -i CALL -e ERRNO [-o FILE] COMMAND...   let CALL fail; "hit ..." goes to FILE;
+ *						      0: it succeeds, but is not done
  *	fault -n FILE COMMAND...                  write how many calls each role makes to FILE
  *	fault -k ROLE:N [-o FILE] COMMAND...      SIGKILL in front of the N-th call of that role
  *
@@ -159,6 +160,39 @@ static uint64_t peek(pid_t pid, uint64_t address)
 	return (uint64_t)ptrace(PTRACE_PEEKDATA, pid, address, NULL);
 }
 
+/* " TEXT" of the process, at most 64 bytes; " -" for NULL */
+static void print_string(FILE *out, pid_t pid, uint64_t address)
+{
+	char text[65] = "-";
+
+	for (size_t i = 0; address && i + 8 < sizeof(text); i += 8) {
+		uint64_t word = peek(pid, address + i);
+
+		memcpy(text + i, &word, sizeof(word));
+		if (memchr(&word, '\0', sizeof(word)))
+			break;
+	}
+	fprintf(out, " %s", text);
+}
+
+/* "hit NAME" and what tells one such call from another */
+static void print_hit(FILE *out, pid_t pid, const char *name, const uint64_t *a)
+{
+	fprintf(out, "hit %s", name);
+	if (!strcmp(name, "mount")) {
+		print_string(out, pid, a[1]);
+		print_string(out, pid, a[2]);
+		fprintf(out, " %#llx", (unsigned long long)a[3]);
+	} else if (!strcmp(name, "mount_setattr")) {
+		fprintf(out, " %#llx %#llx", (unsigned long long)peek(pid, a[3]),
+			(unsigned long long)peek(pid, a[3] + 16));
+	} else {
+		fprintf(out, " %#llx %#llx", (unsigned long long)a[0], (unsigned long long)a[1]);
+	}
+	fputc('\n', out);
+	fflush(out);
+}
+
 static const struct call *call_find(pid_t pid, unsigned int role,
 				    const struct __ptrace_syscall_info *info)
 {
@@ -245,8 +279,7 @@ static void on_syscall(struct process *p, unsigned int role, const struct wanted
 	if (w->list) {
 		fprintf(out, "%u:%s:%u\n", role, c->name, n);
 	} else if (w->role == role && w->n == n && !strcmp(w->name, c->name)) {
-		fprintf(out, "hit\n");
-		fflush(out);
+		print_hit(out, p->pid, c->name, info.entry.args);
 		call_skip(p->pid);
 		p->inject = true;
 	}

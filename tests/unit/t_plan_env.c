@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The environment inside: sources, their order, renumbering; and the process half alone. */
+#include <errno.h>
 #include <linux/capability.h>
 
 #include "../../src/plan/build.h"
@@ -206,6 +207,11 @@ static void test_exec(struct arena *a)
 	ok(p->container.namespaces == 0 && p->container.ops.n == 0, "no container half");
 	in.cwd = "x";
 	ok(plan_exec(a, &in, &p, &e) < 0, "a relative directory");
+	in.cwd = NULL;
+	strv_push(a, &caps, "CAP_SYS_ADMIN");
+	is_int(plan_exec(a, &in, &p, &e), 0, "CAP_SYS_ADMIN of a user's container");
+	c.host.uid = 0;
+	ok(plan_exec(a, &in, &p, &e) == -EPERM, "not of root's: %s", e.msg);
 }
 
 int main(void)
