@@ -8,7 +8,7 @@ fences='
 json(-c/.*|_.*)?\.h|src/base/json\.c
 seccomp\.h|src/profile/compile\.c
 archive(_entry)?\.h|src/(image|store)/[a-z_]*\.c
-(bzlib|lzma|zstd)\.h|src/image/codecs\.c
+(bzlib|lzma|zstd|zstd_errors)\.h|src/image/codecs\.c
 (zlib|isa-l/.*)\.h|src/(image/gzip|store/crc)\.c
 openssl/.*\.h|src/image/sha256\.c
 yaml\.h|src/gpu/yaml\.c
