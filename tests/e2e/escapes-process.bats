@@ -17,9 +17,8 @@
 # 2022-0492 kernel                    release_agent of cgroup v1             release_agent...    mounted on the host
 # 2023-25809 runc                     cgroup file system that can be written cgroups...          on the host
 # real root                           /proc/sys, /sys, mknod, handles        real root...        on the host
-#
-# 2025-65105 apptainer, 2025-64750 singularity, GHSA-mmx5-32m4-wxvx (a layer silently not applied):
-# every layer is read back, and a start ends where one is not in force: t_run_*.
+# 2025-65105 apptainer, 2025-64750    a layer is silently not applied        a layer that...     setpriv(1)
+#   singularity, GHSA-mmx5-32m4-wxvx
 load common
 load escapes
 
@@ -367,4 +366,27 @@ need_other() {
 		try -q $options -v "$HOST/dir:/dir" -v "$HOST/secret:/secret" "$IMAGE" attack handle /dir /secret
 		[ "$options" = "--cap-add DAC_READ_SEARCH --security-opt seccomp=unconfined" ] || is "$output" EPERM
 	done
+}
+
+# The kernel says yes and does nothing.
+@test "CVE-2025-65105, CVE-2025-64750, GHSA-mmx5-32m4-wxvx: a layer that was not applied" {
+	local call
+	need strace setpriv
+	says_yes() {
+		try_command strace -f -o "$T/trace" -E ASAN_OPTIONS=detect_leaks=0 -e trace=$call -e inject=$call:retval=0 "$@"
+		grep -q INJECTED "$T/trace"
+	}
+	for call in seccomp capset prctl mount_setattr; do
+		for options in "" --root; do
+			says_yes "$GPURUN" -q $options "$IMAGE" echo ran
+			is "$status" 125
+			is "$output" ''
+			one_message
+		done
+	done
+	# who does not look
+	call=prctl
+	says_yes setpriv --no-new-privs grep NoNewPrivs: /proc/self/status
+	is "$status" 0
+	found $'NoNewPrivs:\t0'
 }
