@@ -91,4 +91,5 @@ check "killed launcher" killed
 check "verify" gpurun verify
 check "prune" gpurun prune
 check "plan" sh -c "gpurun --dry-run $image true | grep -q ops"
+check "root's device filter" test "$(sed 's/.* //' /run/filter | tr '\n' ' ')" = 'ENXIO ENXIO EPERM '
 echo "1..$n"
