@@ -4,11 +4,17 @@
  * under an exclusive flock(2) by its launcher.  A file whose lock is free belongs to a dead
  * launcher and is removed by the next start, ps or prune.
  *
- *	STATE/          $XDG_RUNTIME_DIR/gpurun, else /dev/shm/gpurun-UID, else /tmp/gpurun-UID;
- *	                in a job never a login session's, /run/user/UID
+ * A file is a hint, for a process in a container may have written it: the record itself is sealed
+ * memory of the launcher, which is asked whether it is one (src/state/witness.c).  In a step there
+ * is no launcher: whoever enters a process through a slot, or by the record beside it, asks the
+ * kernel what that process is in (run_peer_in).
+ *
+ *	STATE/          $XDG_RUNTIME_DIR/gpurun, else /dev/shm/gpurun-UID; in a job never a login
+ *	                session's, /run/user/UID.  What stands there and is not ours is refused
  *	STATE/mnt/      empty, mode 0700: where a container's root is put together (in its own
  *	                mount namespace)
- *	STATE/ID        the record: JSON, members as in struct state plus "plan"
+ *	STATE/ID        three numbers: the launcher's pid, its descriptors of this file and of the
+ *	                record, which is JSON: members as in struct state plus "plan"
  *	STATE/steps/KEY       the ranks in the container of a step, one slot of fixed size each;
  *	                      locked by the rank that makes the container or enters it
  *	STATE/steps/KEY.json  its record, as above; its id is the end of KEY
@@ -27,7 +33,8 @@
 #include <gpurun/err.h>
 #include <gpurun/sys.h>
 
-#define STATE_ID_LEN 12
+#define STATE_ID_LEN      12
+#define STATE_STARTING_MS 2000
 
 struct state {
 	char id[STATE_ID_LEN + 1]; /* hex */
@@ -77,7 +84,12 @@ int state_begin(const struct state_home *home, struct state *st, int *ret_fd, st
 /** state_sweep - remove files of dead launchers: in each start, where it delays nobody */
 void state_sweep(struct arena *a, const struct state_home *home, const struct state *own);
 
-/** state_publish - write the record into the locked, empty file (called when the payload runs) */
+/**
+ * state_publish - seal the record, and name it in the locked, empty file
+ * Called when the payload is about to execute, which does not wait for it: a command may be seen
+ * before its record is.  Nothing depends on the order but who looks for the record, and that waits
+ * (state_find); nothing is unlocked or swept without one.
+ */
 int state_publish(struct arena *a, int fd, const struct state *st, const char *plan_json);
 
 /** state_end - remove the record and release it */
@@ -89,6 +101,7 @@ int state_list(struct arena *a, const struct strv *dirs, struct state **ret, siz
 
 /**
  * state_find - one living container by id, unique id prefix, name, or step ("123.0")
+ * While there are some that are just starting it is waited for, at most STATE_STARTING_MS.
  * Errors: ERR_TOPIC_NOT_FOUND; several are called that (their ids are in the message).
  */
 int state_find(struct arena *a, const struct strv *dirs, const char *what, struct state *ret,
@@ -122,7 +135,6 @@ int state_step_publish(const char *dir, const char *key, const struct state *st,
  * A rank that is about to execute its command is waited for, at most STATE_STARTING_MS: until it
  * has done so nobody can enter through it.
  */
-#define STATE_STARTING_MS 2000
 int state_step_peers(struct arena *a, const struct state *st, struct sys_peer **ret, size_t *ret_n,
 		     struct err *e);
 

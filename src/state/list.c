@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <gpurun/dirents.h>
@@ -70,19 +71,12 @@ void state_sweep(struct arena *a, const struct state_home *home, const struct st
 	}
 }
 
-/* Read a living record; -errno also for one that is reserved but not published yet. */
+/* Read a living record; -EAGAIN for one that is reserved but not published yet; -errno */
 static int read_living(struct arena *a, int dirfd, const char *name, struct state *ret)
 {
 	_cleanup_fd_ int fd = open_living(dirfd, name);
-	char *text = NULL;
-	int r;
+	int r = fd < 0 ? fd : state_witness(a, fd, ret);
 
-	if (fd < 0)
-		return fd;
-	r = fd_read_text(fd, a, STATE_RECORD_MAX, &text, NULL);
-	if (r < 0)
-		return r;
-	r = state_parse(a, text, ret);
 	return r >= 0 && !str_eq(ret->id, name) ? -EINVAL : r;
 }
 
@@ -107,9 +101,11 @@ static int list_dir(struct arena *a, const char *dir, struct state_vec *ret)
 	r = names_read(a, dirfd, &names);
 	for (size_t i = 0; r >= 0 && i < names.n; i++) {
 		struct state st = { 0 };
+		int one = read_living(a, dirfd, names.v[i], &st);
 
-		if (read_living(a, dirfd, names.v[i], &st) >= 0)
+		if (one >= 0)
 			VEC_PUSH(a, ret->v, ret->n, ret->cap, st);
+		ret->starting += one == -EAGAIN;
 	}
 	if (r >= 0)
 		r = state_step_list(a, dirfd, ret);
@@ -118,22 +114,28 @@ static int list_dir(struct arena *a, const char *dir, struct state_vec *ret)
 	return r;
 }
 
-int state_list(struct arena *a, const struct strv *dirs, struct state **ret, size_t *ret_n,
-	       struct err *e)
+static int list_dirs(struct arena *a, const struct strv *dirs, struct state_vec *ret, struct err *e)
 {
-	struct state_vec all = { 0 };
-
 	for (size_t i = 0; i < dirs->n; i++) {
-		int r = list_dir(a, dirs->v[i], &all);
+		int r = list_dir(a, dirs->v[i], ret);
 
 		if (r < 0)
 			return err_sys(e, -r, "%s", dirs->v[i]);
 	}
-	if (all.n)
-		qsort(all.v, all.n, sizeof(*all.v), by_age);
+	if (ret->n)
+		qsort(ret->v, ret->n, sizeof(*ret->v), by_age);
+	return 0;
+}
+
+int state_list(struct arena *a, const struct strv *dirs, struct state **ret, size_t *ret_n,
+	       struct err *e)
+{
+	struct state_vec all = { 0 };
+	int r = list_dirs(a, dirs, &all, e);
+
 	*ret = all.v;
 	*ret_n = all.n;
-	return 0;
+	return r;
 }
 
 /* How well @what names @st: 0 not at all, 1 by a prefix of the id, 2 by the id, name or step. */
@@ -167,30 +169,46 @@ static int say_nobody(const char *what, struct err *e)
 	return -ENOENT;
 }
 
-int state_find(struct arena *a, const struct strv *dirs, const char *what, struct state *ret,
-	       struct err *e)
+/* Which of them is called that? @ret NULL: none */
+static int choose(struct arena *a, const struct state_vec *all, const char *what,
+		  const struct state **ret, struct err *e)
 {
-	const struct state *found = NULL;
 	struct strv ids = { 0 };
-	struct state *v = NULL;
 	int best = 1;
-	size_t n = 0;
-	int r = state_list(a, dirs, &v, &n, e);
 
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < n && what[0]; i++) {
-		int m = match(&v[i], what);
+	*ret = NULL;
+	for (size_t i = 0; i < all->n && what[0]; i++) {
+		int m = match(&all->v[i], what);
 
 		if (m < best)
 			continue;
 		ids.n = m > best ? 0 : ids.n;
 		best = m;
-		found = &v[i];
-		strv_push(a, &ids, found->id);
+		*ret = &all->v[i];
+		strv_push(a, &ids, all->v[i].id);
 	}
-	if (ids.n > 1)
-		return say_several(a, what, &ids, e);
+	return ids.n > 1 ? say_several(a, what, &ids, e) : 0;
+}
+
+/* Who sees what a command does may look for its record a moment before it is there. */
+int state_find(struct arena *a, const struct strv *dirs, const char *what, struct state *ret,
+	       struct err *e)
+{
+	static const struct timespec moment = { .tv_nsec = 1000000 };
+	const struct state *found = NULL;
+
+	for (int ms = 0; ms <= STATE_STARTING_MS; ms++) {
+		struct state_vec all = { 0 };
+		int r = list_dirs(a, dirs, &all, e);
+
+		if (r >= 0)
+			r = choose(a, &all, what, &found, e);
+		if (r < 0)
+			return r;
+		if (found || !all.starting || !what[0])
+			break;
+		(void)nanosleep(&moment, NULL);
+	}
 	if (!found)
 		return say_nobody(what, e);
 	*ret = *found;

@@ -87,14 +87,13 @@ static bool runtime_dir_is_ours(const char *path, uid_t uid)
 	       st.st_uid == uid;
 }
 
-/* The places where the directory may be, the best first; what is not to be had is left out. */
+/* The places where the directory may be, the best first. */
 static void dir_candidates(struct arena *a, const char *xdg_runtime_dir, uid_t uid,
 			   struct strv *ret)
 {
 	if (runtime_dir_is_ours(xdg_runtime_dir, uid))
 		strv_push(a, ret, path_join(a, xdg_runtime_dir, "gpurun"));
 	strv_push(a, ret, arena_printf(a, "/dev/shm/gpurun-%u", uid));
-	strv_push(a, ret, arena_printf(a, "/tmp/gpurun-%u", uid));
 }
 
 const char *state_dir_name(struct arena *a, const char *xdg_runtime_dir, uid_t uid)
@@ -103,6 +102,15 @@ const char *state_dir_name(struct arena *a, const char *xdg_runtime_dir, uid_t u
 
 	dir_candidates(a, xdg_runtime_dir, uid, &places);
 	return places.v[0];
+}
+
+/*
+ * Something stands there that is not ours: whoever put it there does not get to choose where the
+ * directory is instead.  Any other failure is one of the place.
+ */
+static bool is_squatted(int r)
+{
+	return r == -EPERM || r == -ENOTDIR || r == -ELOOP;
 }
 
 int state_open(struct arena *a, const char *xdg_runtime_dir, uid_t uid, struct state_home *ret,
@@ -115,14 +123,19 @@ int state_open(struct arena *a, const char *xdg_runtime_dir, uid_t uid, struct s
 	for (size_t i = 0; i < places.n; i++) {
 		struct err here = { 0 };
 		_cleanup_fd_ int fd = dir_open_private(places.v[i], uid, &here);
+		int r = fd < 0 ? fd : dir_make_mnt(fd, places.v[i], &here);
 
-		if (fd >= 0 && dir_make_mnt(fd, places.v[i], &here) >= 0) {
+		if (r >= 0) {
 			*ret = (struct state_home){ .path = places.v[i], .fd = fd_take(&fd) };
 			return 0;
 		}
-		if (!err_is_set(&first))
+		if (!err_is_set(&first) || is_squatted(r))
 			first = here;
+		if (is_squatted(r))
+			break;
 	}
+	if (!first.hint[0])
+		err_hint(&first, "set XDG_RUNTIME_DIR to a directory of yours (chmod 700)");
 	if (e)
 		*e = first;
 	err_wrap(e, "no directory for the state of containers");
@@ -225,11 +238,6 @@ int state_begin(const struct state_home *home, struct state *st, int *ret_fd, st
 	st->created = time(NULL);
 	*ret_fd = fd;
 	return 0;
-}
-
-int state_publish(struct arena *a, int fd, const struct state *st, const char *plan_json)
-{
-	return state_write(a, fd, st, plan_json);
 }
 
 void state_end(const struct state_home *home, const struct state *st, int fd)

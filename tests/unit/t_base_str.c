@@ -174,6 +174,31 @@ static void test_small(void)
 	ok(!num_is_decimal("") && !num_is_decimal("1a") && !num_is_decimal("-1"), "no digits");
 }
 
+/* FIPS 180-4, and lengths around the end of a block (against coreutils' sha256sum) */
+static void test_digest(void)
+{
+	static const struct {
+		size_t n;
+		const char *hex;
+	} of_a[] = { { 55, "9f4390f8d30c2dd92ec9f095b65e2b9a" },
+		     { 56, "b35439a4ac6f0948b6d6f9e3c6af0f5f" },
+		     { 63, "7d3e74a05d7db15bce4ad9ec0658ea98" },
+		     { 64, "ffe054fe7ae0cb6dc65c3af9b61d5209" },
+		     { 119, "31eba51c313a5c08226adf18d4a359cf" },
+		     { 1000, "41edece42d63e8d9bf515a9ba6932e1c" } };
+	char hex[HEX_DIGEST_LEN + 1], text[1000];
+
+	memset(text, 'a', sizeof(text));
+	hex_digest(NULL, 0, hex);
+	is_str(hex, "e3b0c44298fc1c149afbf4c8996fb924", "the digest of nothing");
+	hex_digest("abc", 3, hex);
+	is_str(hex, "ba7816bf8f01cfea414140de5dae2223", "of abc");
+	for (size_t i = 0; i < ELEMENTS(of_a); i++) {
+		hex_digest(text, of_a[i].n, hex);
+		is_str(hex, of_a[i].hex, "of %zu times a", of_a[i].n);
+	}
+}
+
 int main(void)
 {
 	a = arena_new(0);
@@ -187,6 +212,7 @@ int main(void)
 	test_clean();
 	test_below();
 	test_small();
+	test_digest();
 	arena_free(a);
 	return done_testing();
 }

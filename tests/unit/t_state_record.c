@@ -4,7 +4,11 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -12,6 +16,7 @@
 #include <gpurun/state.h>
 #include <gpurun/str.h>
 
+#include "../../src/state/state_file.h"
 #include "tap.h"
 
 #define PLAN "{\n  \"process\": {\"argv\": [\"a}b\", \",\\n\\\"plan\\\":\"]}\n}\n"
@@ -154,6 +159,171 @@ static void test_foreign(void)
 	unlink(other);
 }
 
+/* ---- files that somebody else wrote ------------------------------------------------------- */
+
+static struct state forged(void)
+{
+	return (struct state){ .id = "0123456789ab",
+			       .name = "victim",
+			       .image = "",
+			       .command = "",
+			       .launcher = getpid(),
+			       .payload = getpid() };
+}
+
+static int forged_file(void)
+{
+	int fd = open(arena_printf(arena, "%s/0123456789ab", dir),
+		      O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	return fd < 0 || flock(fd, LOCK_EX) < 0 ? -1 : fd;
+}
+
+/* What @forge leaves behind is looked at while it waits, as a container's process would. */
+static void test_forged_by(const char *what, bool (*forge)(void), size_t listed)
+{
+	const char *file = arena_printf(arena, "%s/0123456789ab", dir);
+	size_t left = count();
+	int ready[2];
+	char done = 0;
+	pid_t pid;
+
+	if (pipe(ready) < 0)
+		return;
+	(void)fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		done = forge() ? 'y' : 'n';
+		if (write(ready[1], &done, 1) == 1)
+			for (;;)
+				pause();
+		_exit(1);
+	}
+	if (read(ready[0], &done, 1) != 1 || done != 'y')
+		skip("%s: cannot be made here", what);
+	else
+		is_int((int)count(), (int)listed, "%s", what);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	close(ready[0]);
+	close(ready[1]);
+	for (int i = 0; i < 1000 && access(file, F_OK) == 0; i++, usleep(1000))
+		left = count();
+	is_int((int)left, 0, "nothing of it is left");
+}
+
+static bool publish_whole(void)
+{
+	const struct state st = forged();
+	int fd = forged_file();
+
+	return fd >= 0 && state_publish(arena, fd, &st, PLAN) == 0;
+}
+
+static bool publish_in_container(void)
+{
+	return unshare(CLONE_NEWUSER) == 0 && publish_whole();
+}
+
+static bool write_words(int fd, int pid, int lock, int memory)
+{
+	const char *text = arena_printf(arena, "%d %d %d\n", pid, lock, memory);
+
+	return fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+}
+
+/* The record is where it was before there were witnesses. */
+static bool write_record(void)
+{
+	const char *text = "{\"id\":\"0123456789ab\",\"launcher\":1,\"payload\":1,"
+			   "\"created\":1,\n\"plan\":null}\n";
+	int fd = forged_file();
+
+	return fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+}
+
+/* Memory that can still be written, by whoever else has it. */
+static bool publish_unsealed(void)
+{
+	const struct state st = forged();
+	int fd = forged_file(), memory = memfd_create("x", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	return memory >= 0 && state_write(arena, memory, &st, PLAN) == 0 &&
+	       write_words(fd, getpid(), fd, memory);
+}
+
+/* A witness that is true, but of another file; @home.fd and the like are open in our parent. */
+static bool name_another(void)
+{
+	return write_words(forged_file(), getppid(), home.fd, home.fd);
+}
+
+/* The lock of one process, the record of another, who has both descriptors. */
+static bool lock_for_another(void)
+{
+	const struct state st = forged();
+	const pid_t locker = getpid();
+	int fd = forged_file(), memory = memfd_create("x", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	pid_t pid =
+		memory < 0 || state_write(arena, memory, &st, PLAN) < 0 ||
+				fcntl(memory, F_ADD_SEALS,
+				      F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0
+			? -1
+			: fork();
+
+	if (pid == 0) {
+		while (getppid() == locker)
+			usleep(1000);
+		_exit(0);
+	}
+	return pid > 0 && write_words(fd, pid, fd, memory);
+}
+
+static void test_forged(void)
+{
+	test_forged_by("a launcher outside of containers", publish_whole, 1);
+	test_forged_by("one in a user namespace", publish_in_container, 0);
+	test_forged_by("a record in the file itself", write_record, 0);
+	test_forged_by("a record in memory that is not sealed", publish_unsealed, 0);
+	test_forged_by("a process that has no such record", name_another, 0);
+	test_forged_by("a process that has not taken the lock itself", lock_for_another, 0);
+}
+
+/* Who looks for a container in the moment in which it starts waits for its record. */
+static void test_starting(void)
+{
+	struct state found = { 0 };
+	int ready[2];
+	char c;
+	pid_t pid;
+
+	if (pipe(ready) < 0)
+		return;
+	(void)fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		struct state mine = forged();
+		int fd;
+
+		mine.name = "late";
+		if (state_begin(&home, &mine, &fd, NULL) < 0 || write(ready[1], "x", 1) != 1)
+			_exit(1);
+		usleep(50000);
+		if (state_publish(arena, fd, &mine, PLAN) == 0)
+			for (;;)
+				pause();
+		_exit(1);
+	}
+	ok(read(ready[0], &c, 1) == 1 && state_find(arena, &dirs, "late", &found, &err) == 0 &&
+		   found.launcher == pid,
+	   "a container that is starting is found: %s", err.msg);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	close(ready[0]);
+	close(ready[1]);
+	is_int((int)count(), 0, "it has ended");
+}
+
 /* Many launchers at once, each of which sweeps: no living record is lost. */
 static void test_crowd(void)
 {
@@ -235,16 +405,21 @@ static void test_directory(const char *base)
 	   "without one a job's is the first");
 
 	chmod(dir, 0755);
-	is_int(state_dir(arena, base, getuid(), &got, &err), 0, "others can look in: %s", err.msg);
-	ok(strcmp(got, dir) != 0, "another place is taken");
+	memset(&err, 0, sizeof(err));
+	is_int(state_dir(arena, base, getuid(), &got, &err), -EPERM, "others can look in: %s",
+	       err.msg);
+	ok(strstr(err.hint, "chmod 700"), "no other place is taken; the hint: %s", err.hint);
 	chmod(dir, 0700);
 
 	mkdir(link, 0700);
-	if (symlink(dir, arena_printf(arena, "%s/gpurun", link)) == 0) {
-		is_int(state_dir(arena, link, getuid(), &got, &err), 0, "a link stands there");
-		ok(strncmp(got, link, strlen(link)) != 0, "it is not followed");
-	}
+	if (symlink(dir, arena_printf(arena, "%s/gpurun", link)) == 0)
+		ok(state_dir(arena, link, getuid(), &got, &err) < 0,
+		   "a link stands there: it is not followed, and nothing taken instead");
 	unlink(arena_printf(arena, "%s/gpurun", link));
+	memset(&err, 0, sizeof(err));
+	if (getuid() != 0 && chmod(link, 0500) == 0)
+		ok(state_dir(arena, link, getuid(), &got, &err) == 0 && str_eq(got, fallback),
+		   "where none can be made the next place is taken: %s", err.msg);
 	rmdir(link);
 	if (!was_there) {
 		rmdir(arena_printf(arena, "%s/mnt", fallback));
@@ -271,6 +446,8 @@ int main(void)
 	test_two();
 	test_dead();
 	test_foreign();
+	test_forged();
+	test_starting();
 	test_crowd();
 	test_many();
 	is_int(rmdir(arena_printf(arena, "%s/mnt", dir)) | rmdir(dir) | rmdir(base), 0,
