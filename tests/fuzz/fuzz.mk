@@ -24,6 +24,8 @@ $(BUILD)/fuzzers/f_%: tests/fuzz/f_%.c $(wildcard tests/fuzz/*.h tests/helpers/*
 $(BUILD)/tarls: tests/fuzz/tarls.c $(BUILD)/libgpurun.a
 	$(call say,LINK)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -o $@ $^ $(ALL_LDFLAGS) -ldl
 
+check check-long: $(BUILD)/tarls
+
 fuzzers: $(FUZZ)
 
 # each for a while; for as long as FUZZ_SECONDS says, JOBS at a time; what they found becomes seeds
