@@ -70,7 +70,8 @@ static const uint64_t values[] = {
 	0,         1,         2,         8,          10,         0x20000,    0x20008,  0xffffffff,
 	0xffff,    38,        40,        0x5412,     0x541c,     0x5413,     0x80,     0x10000,
 	0x2000000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000, 0x3d0f00, 0x80000000,
-	0x21b6,    0x61b6,    0x11b6,    0x81b6,     0xc1b6,     0x7e020000,
+	0x21b6,    0x61b6,    0x11b6,    0x81b6,     0xc1b6,     0x7e020000, 3,        4,
+	7,         15,        16,        1030,       0x53564d41,
 };
 
 static uint32_t action_value(const char *name, size_t n)
@@ -273,6 +274,20 @@ static const struct row {
 	{ "kcmp",         { 312, 272 }, 0, 0,             { ALLOW, ALLOW, ALLOW, ALLOW, DENY } },
 	{ "statmount",    { 457, 457 }, 0, 0,             { DENY, DENY, DENY, DENY, DENY } },
 	{ "mseal",        { 462, 462 }, 0, 0,             { ALLOW, ALLOW, ALLOW, ALLOW, DENY } },
+	{ "mmap exec",    {   9, 222 }, 2, 5,             { ALLOW, ALLOW, ALLOW, ALLOW, DENY } },
+	{ "mprotect exec", { 10, 226 }, 2, 4,             { ALLOW, ALLOW, ALLOW, ALLOW, DENY } },
+	{ "mprotect",     {  10, 226 }, 2, 3,             { ALLOW, ALLOW, ALLOW, ALLOW, ALLOW } },
+	{ "tgkill",       { 234, 131 }, 0, 1,             { ALLOW, ALLOW, ALLOW, ALLOW, DENY } },
+	{ "kill",         {  62, 129 }, 0, 1,             { ALLOW, ALLOW, ALLOW, ALLOW, DENY } },
+	{ "fcntl dup",    {  72,  25 }, 1, 1030,          { ALLOW, ALLOW, ALLOW, ALLOW, ALLOW } },
+	{ "fcntl setfl",  {  72,  25 }, 1, 4,             { ALLOW, ALLOW, ALLOW, ALLOW, DENY } },
+	{ "fcntl setown", {  72,  25 }, 1, 8,             { ALLOW, ALLOW, ALLOW, ALLOW, DENY } },
+	{ "fcntl setsig", {  72,  25 }, 1, 10,            { ALLOW, ALLOW, ALLOW, ALLOW, DENY } },
+	{ "fcntl setown_ex", { 72, 25 }, 1, 15,           { ALLOW, ALLOW, ALLOW, ALLOW, DENY } },
+	{ "prlimit own",  { 302, 261 }, 0, 0,             { ALLOW, ALLOW, ALLOW, ALLOW, ALLOW } },
+	{ "prlimit other", { 302, 261 }, 0, 1,            { ALLOW, ALLOW, ALLOW, ALLOW, DENY } },
+	{ "prctl pdeathsig", { 157, 167 }, 0, 1,          { ALLOW, ALLOW, ALLOW, ALLOW, DENY } },
+	{ "sendmsg",      {  46, 211 }, 0, 0,             { ALLOW, ALLOW, ALLOW, ALLOW, DENY } },
 	{ "no such call", { 400, 300 }, 0, 0,             { NOSYS, NOSYS, NOSYS, NOSYS, NOSYS } },
 	/* clang-format on */
 };
