@@ -58,6 +58,7 @@ struct spot {
  * @proc:   the host's /proc: what we read back is the kernel's word, whatever the container's is
  * @null_dev: a null device that is not in the fresh /dev, to see what Landlock says of it
  * @spaces: /proc/self/ns of the host's proc: where a rank has come to
+ * @label:  DRIVER_MAKE: what the container is known by (peer.c)
  * @base:   the tmpfs in which the root is put together
  * @root:   the new root directory
  * @empty:  an empty read-only directory, source of masks over directories
@@ -82,6 +83,7 @@ struct child {
 	enum driver driver;
 	int sync, wait;
 	int status, proc, null_dev, spaces, base, root, empty, dev, signals, tty;
+	const char *label;
 	char null[SPOT_PATH_MAX];
 	dev_t nodes;
 	struct place place;
@@ -275,7 +277,7 @@ struct supervisor {
 int supervise(struct supervisor *s, int *ret_status, struct err *e);
 
 /* devfilter.c: rules as a program for the kernel, and the program on a cgroup. */
-#define DEVFILTER_INSNS_MAX (9 + 7 * DEVICE_RULES_MAX)
+#define DEVFILTER_INSNS_MAX (80 + DEVICE_RULES_MAX)
 struct bpf_insn;
 size_t devfilter_build(const struct device_rule *rules, size_t n, struct bpf_insn *ret);
 int devfilter_load(const struct device_rule *rules, size_t n); /* descriptor of the program */
@@ -320,8 +322,7 @@ int launch_finish(struct launch *l, pid_t pid, int *ret_status, struct err *e);
 void launch_release(struct launch *l);
 
 /* make.c: have a container made; @ret_first is in it until make_end, which is always due. */
-int make_start(struct launch *l, const struct plan *p, int *ret_dev, struct sys_peer *ret_first,
-	       struct err *e);
+int make_start(struct launch *l, struct child *rank, struct sys_peer *ret_first, struct err *e);
 void make_end(struct launch *l);
 
 #endif

@@ -29,9 +29,15 @@ enum {
 	TYPE = BPF_REG_2,
 	ACCESS = BPF_REG_3,
 	MAJOR = BPF_REG_4,
-	MINOR = BPF_REG_5,
+	NODE = BPF_REG_5,    /* major and minor as one number */
 	SCRATCH = BPF_REG_1, /* when all of the context is read */
 };
+
+#define MINOR_BITS   20
+#define SECTION_HEAD 4
+
+#define IS_EQUAL   (BPF_JMP32 | BPF_JEQ | BPF_K) /* go to the end that allows */
+#define IS_ANOTHER (BPF_JMP | BPF_JNE | BPF_K)
 
 struct program {
 	struct bpf_insn *v;
@@ -55,27 +61,63 @@ static void emit_head(struct program *p)
 
 	emit(p, load, TYPE, CONTEXT, offsetof(struct bpf_cgroup_dev_ctx, access_type), 0);
 	emit(p, load, MAJOR, CONTEXT, offsetof(struct bpf_cgroup_dev_ctx, major), 0);
-	emit(p, load, MINOR, CONTEXT, offsetof(struct bpf_cgroup_dev_ctx, minor), 0);
+	emit(p, load, SCRATCH, CONTEXT, offsetof(struct bpf_cgroup_dev_ctx, minor), 0);
+	emit(p, BPF_ALU64 | BPF_MOV | BPF_X, NODE, MAJOR, 0, 0);
+	emit(p, BPF_ALU64 | BPF_LSH | BPF_K, NODE, 0, 0, MINOR_BITS);
+	emit(p, BPF_ALU64 | BPF_OR | BPF_X, NODE, SCRATCH, 0, 0);
 	emit(p, BPF_ALU64 | BPF_MOV | BPF_X, ACCESS, TYPE, 0, 0);
 	emit(p, BPF_ALU64 | BPF_RSH | BPF_K, ACCESS, 0, 0, 16);
 	emit(p, BPF_ALU64 | BPF_AND | BPF_K, TYPE, 0, 0, 0xffff);
-	emit(p, BPF_ALU64 | BPF_MOV | BPF_K, ANSWER, 0, 0, 1);
 }
 
-/* Each comparison that fails goes on behind the rule; one that comes to the end is the answer. */
 static void emit_rule(struct program *p, const struct device_rule *r)
 {
-	const unsigned int differs = BPF_JMP | BPF_JNE | BPF_K;
-	size_t left = r->minor == DEVICE_ANY ? 5 : 6; /* instructions behind the first one */
+	if (r->minor == DEVICE_ANY)
+		emit(p, IS_EQUAL, MAJOR, 0, 0, r->major);
+	else
+		emit(p, IS_EQUAL, NODE, 0, 0, r->major << MINOR_BITS | r->minor);
+}
 
-	emit(p, differs, TYPE, 0, left--,
-	     r->type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR);
-	emit(p, differs, MAJOR, 0, left--, r->major);
-	if (r->minor != DEVICE_ANY)
-		emit(p, differs, MINOR, 0, left--, r->minor);
+/*
+ * The rules of one type that grant the same.  One comparison for each, all from the same state: a
+ * chain of several for each rule is checked by the kernel in the square of their number.
+ */
+static void emit_section(struct program *p, const struct device_rule *rules, size_t n,
+			 uint32_t type, uint32_t access)
+{
+	size_t first = p->n;
+
+	emit(p, IS_ANOTHER, TYPE, 0, 0, type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR);
 	emit(p, BPF_ALU64 | BPF_MOV | BPF_X, SCRATCH, ACCESS, 0, 0);
-	emit(p, BPF_ALU64 | BPF_AND | BPF_K, SCRATCH, 0, 0, ~r->access & 0xffff);
-	emit(p, differs, SCRATCH, 0, 1, 0);
+	emit(p, BPF_ALU64 | BPF_AND | BPF_K, SCRATCH, 0, 0, ~access & 0xffff);
+	emit(p, IS_ANOTHER, SCRATCH, 0, 0, 0);
+	for (size_t i = 0; i < n; i++)
+		if (rules[i].type == type && rules[i].access == access)
+			emit_rule(p, &rules[i]);
+	if (p->n == first + SECTION_HEAD) {
+		p->n = first;
+		return;
+	}
+	p->v[first].off = (int16_t)(p->n - first - 1);
+	p->v[first + SECTION_HEAD - 1].off = (int16_t)(p->n - first - SECTION_HEAD);
+}
+
+/* The end that allows is left out where nothing leads there: the kernel takes no dead code. */
+static void emit_end(struct program *p)
+{
+	bool reached = false;
+
+	emit(p, BPF_ALU64 | BPF_MOV | BPF_K, ANSWER, 0, 0, 0);
+	emit(p, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
+	for (size_t i = 0; i < p->n; i++) {
+		if (p->v[i].code != IS_EQUAL)
+			continue;
+		p->v[i].off = (int16_t)(p->n - i - 1);
+		reached = true;
+	}
+	if (!reached)
+		return;
+	emit(p, BPF_ALU64 | BPF_MOV | BPF_K, ANSWER, 0, 0, 1);
 	emit(p, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
 }
 
@@ -90,10 +132,11 @@ size_t devfilter_build(const struct device_rule *rules, size_t n, struct bpf_ins
 	struct program p = { .v = ret };
 
 	emit_head(&p);
-	for (size_t i = 0; i < n; i++)
-		emit_rule(&p, &rules[i]);
-	emit(&p, BPF_ALU64 | BPF_MOV | BPF_K, ANSWER, 0, 0, 0);
-	emit(&p, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
+	for (uint32_t access = 1; access <= (DEVICE_RW | DEVICE_MKNOD); access++) {
+		emit_section(&p, rules, n, 'c', access);
+		emit_section(&p, rules, n, 'b', access);
+	}
+	emit_end(&p);
 	return p.n;
 }
 

@@ -66,6 +66,12 @@ static inline void ebpf_alu(struct ebpf *m, const struct bpf_insn *i, size_t at)
 	case BPF_RSH:
 		ebpf_set(m, i->dst_reg, ebpf_get(m, i->dst_reg, at) >> by, at);
 		return;
+	case BPF_LSH:
+		ebpf_set(m, i->dst_reg, ebpf_get(m, i->dst_reg, at) << by, at);
+		return;
+	case BPF_OR:
+		ebpf_set(m, i->dst_reg, ebpf_get(m, i->dst_reg, at) | by, at);
+		return;
 	case BPF_AND:
 		ebpf_set(m, i->dst_reg, ebpf_get(m, i->dst_reg, at) & by, at);
 		return;
@@ -89,7 +95,13 @@ static inline bool ebpf_run(const struct bpf_insn *prog, size_t len,
 			ebpf_load(&m, i, ctx, at);
 		else if (BPF_CLASS(i->code) == BPF_ALU64)
 			ebpf_alu(&m, i, at);
-		else if (i->code != (BPF_JMP | BPF_JNE | BPF_K) || i->off < 0)
+		else if (i->off < 0)
+			ebpf_bad("a loop", at);
+		else if (i->code == (BPF_JMP32 | BPF_JEQ | BPF_K))
+			at += (uint32_t)ebpf_get(&m, i->dst_reg, at) == (uint32_t)i->imm
+				      ? (size_t)i->off
+				      : 0;
+		else if (i->code != (BPF_JMP | BPF_JNE | BPF_K))
 			ebpf_bad("unknown instruction", at);
 		else if (ebpf_get(&m, i->dst_reg, at) != (uint64_t)(int64_t)i->imm)
 			at += (size_t)i->off;
