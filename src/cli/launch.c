@@ -351,6 +351,19 @@ static bool is_root_name(const char *user)
 	return (n == 1 && user[0] == '0') || (n == 4 && str_after(user, "root"));
 }
 
+/* 32-bit libraries would be of no use: nothing that is linked with them runs. */
+static int check_compat32(const struct request *q, struct err *e)
+{
+	if (!q->gpu_caps || q->seccomp || !strstr(q->gpu_caps, "compat32"))
+		return 0;
+	err_set(e, ENOTSUP,
+		"--gpu-caps compat32: 32-bit programs do not run behind the built-in seccomp "
+		"filter, "
+		"which has 64-bit system calls only");
+	err_hint(e, "--security-opt seccomp=unconfined, or a profile of your own that has them");
+	return -ENOTSUP;
+}
+
 int launch_choose_seccomp(struct launch *l, struct err *e)
 {
 	static const enum profile_kind kinds[2][2] = {
@@ -361,7 +374,9 @@ int launch_choose_seccomp(struct launch *l, struct err *e)
 	const bool root = q->userns == USERNS_SINGLE && (q->root || is_root_name(q->user));
 	const char *name = q->seccomp ? q->seccomp : profile_builtin(kinds[q->nested][root]).name;
 
-	return seccomp_choose(l->a, name, &l->seccomp, e);
+	int r = l->bundle ? 0 : check_compat32(q, e);
+
+	return r < 0 ? r : seccomp_choose(l->a, name, &l->seccomp, e);
 }
 
 bool launch_was_said(struct launch *l, const char *text)

@@ -246,7 +246,7 @@ nothing_left() {
 	is "$(mounts)" "$MOUNTS_BEFORE" || return 1
 	# nobody is left to remove the files of a step: the next one that is made does
 	left=$(find "$XDG_RUNTIME_DIR" -mindepth 1 ! -path '*/gpurun' ! -path '*/gpurun/mnt' \
-		! -path '*/gpurun/steps' ! -regex '.*/gpurun/steps/[^/]*-[0-9a-f]+\(\.json\)?' 2>&1)
+		! -path '*/gpurun/steps' ! -regex '.*/gpurun/steps/[^/]*-[0-9a-f]+\(\.json\|\.new\)?' 2>&1)
 	[ -z "$left" ] || { echo "left in the state directory: $left"; return 1; }
 	for d in tmp trash scratch; do
 		[ -d "$GPURUN_STORE/v1/$d" ] || continue

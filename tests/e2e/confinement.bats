@@ -161,3 +161,13 @@ writable_cgroups='$6 ~ /^rw/ && / - cgroup2? / { print $5 }'
 		"$(command -v keyctl)" search @s user gpurun-test)
 	has "$output" '[0-9]'
 }
+
+# ---- 32-bit programs ---------------------------------------------------------------------------------
+
+@test "compat32 by name wants another filter" {
+	fails 125 --gpu-caps compute,compat32 "$BUSYBOX" true
+	says 'compat32: 32-bit programs do not run'
+	hints 'seccomp=unconfined'
+	works --gpu-caps compute,compat32 --security-opt seccomp=unconfined "$BUSYBOX" true
+	works --gpu-caps all "$BUSYBOX" true
+}

@@ -31,6 +31,8 @@ survives=(
 	"1:prctl      the reaper's name"
 	"1:close_range  descriptors of the reaper, which nobody can look into"
 	"1:waitid     the reaper asks again"
+	"1:keyctl     the kernel may have no keys, or no room for one more"
+	"0:clone3     into a cgroup: decided again without the device filter"
 )
 
 # The same for the ranks of a step.

@@ -94,9 +94,12 @@ if ! ${CC:-cc} -std=gnu17 -O2 -o "$FAULT" "$HELPERS/fault.c"; then
 	exit 1
 fi
 mkdir "$T/data"
+# which mount it was is in the child's memory, into which only root can look
+[ "$(id -u)" = 0 ] || calls=${calls/mount|umount2|mount_setattr|move_mount/umount2}
 launch "default"
 calls='mount_setattr|move_mount' # the others are those of above
-launch "options" --read-only --root -v "$T/data:/data:ro" -v /sys:/host/sys --security-opt mask=/etc/group
+[ "$(id -u)" != 0 ] ||
+	launch "options" --read-only --root -v "$T/data:/data:ro" -v /sys:/host/sys --security-opt mask=/etc/group
 [ $tests -gt 0 ] || say "not ok" "no call at all"
 echo "1..$tests"
 [ $failed = 0 ]
