@@ -44,6 +44,7 @@ struct unpacking {
 	bool fresh[IMAGE_LAYERS_MAX];                 /* in the stage, not in the store */
 	bool heard[IMAGE_LAYERS_MAX];                 /* the worker says that it has unpacked it */
 	uint32_t n;
+	bool named_by_file;               /* not by what is in it */
 	uint64_t free_bytes, free_inodes; /* before */
 	struct unpack_skipped skipped;
 };
@@ -550,7 +551,8 @@ static int unpack(struct unpacking *u, const char **ret_file, struct err *e)
 
 	if (r < 0)
 		return r;
-	if (!u->record.image.name)
+	u->named_by_file = !u->record.image.name;
+	if (u->named_by_file)
 		u->record.image.name = name_of_file(u->arena, u->c->source.path);
 	file = existing_record(u);
 	if (file) {
@@ -573,9 +575,24 @@ static int unpack(struct unpacking *u, const char **ret_file, struct err *e)
 	return r;
 }
 
+/* An archive may call itself what it likes: a name that it takes from another image is told. */
+static void say_taken(struct unpacking *u, const char *file)
+{
+	const char *name = u->record.image.name, *encoded = name_encode(u->arena, name);
+	char old[NAME_MAX + 1];
+
+	if (encoded && link_read(u->place, STORE_NAMES, encoded, old) &&
+	    strncmp(old, file, IMAGE_ID_HEX) != 0)
+		log_note("%s: from now on this is image %.12s; it was %.12s", name, file, old);
+}
+
 static int name_image(struct unpacking *u, const char *file, struct err *e)
 {
-	int r = image_set_name(u->place, u->arena, u->record.image.name, file);
+	int r;
+
+	if (!u->named_by_file)
+		say_taken(u, file);
+	r = image_set_name(u->place, u->arena, u->record.image.name, file);
 
 	if (r < 0 && r != -ENAMETOOLONG)
 		return err_sys(e, -r, "%s: the name %s", u->place->path, u->record.image.name);

@@ -13,7 +13,6 @@
 
 #include <gpurun/dirents.h>
 #include <gpurun/fd.h>
-#include <gpurun/log.h>
 #include <gpurun/str.h>
 
 #include "abi.h"
@@ -147,14 +146,8 @@ static int link_record(const struct place *p, const char *dir, const char *name,
 int image_set_name(const struct place *p, struct arena *a, const char *name, const char *file)
 {
 	const char *encoded = name_encode(a, name);
-	char old[NAME_MAX + 1];
 
-	if (!encoded)
-		return -ENAMETOOLONG;
-	/* an archive may call itself what it likes */
-	if (link_read(p, STORE_NAMES, encoded, old) && strncmp(old, file, IMAGE_ID_HEX) != 0)
-		log_note("%s: from now on this is image %.12s; it was %.12s", name, file, old);
-	return link_record(p, STORE_NAMES, encoded, file);
+	return encoded ? link_record(p, STORE_NAMES, encoded, file) : -ENAMETOOLONG;
 }
 
 int image_set_key(const struct place *p, const char *key, const char *file)
