@@ -98,7 +98,8 @@ struct plan_process {
 	bool no_new_privs;                 /* always true for now; read back */
 	const struct sock_filter *seccomp; /* NULL: unconfined */
 	uint16_t seccomp_len;
-	const char *seccomp_name; /* "default", "root", "nested", file name, "unconfined" */
+	const char *seccomp_name;   /* "default", "root", "nested", file name, "unconfined" */
+	const char *seccomp_digest; /* hex_digest() of a profile that is a file, as compiled */
 	bool landlock_dev; /* ioctl only on the fresh /dev's (and OP_BIND_DEV), execve only below / */
 	bool keyring;      /* a session keyring of its own, where the kernel has room for one */
 	struct plan_rlimit *rlimits;
@@ -127,6 +128,7 @@ struct plan_seccomp {
 	const struct sock_filter *prog;
 	uint16_t len;
 	const char *name;
+	const char *digest; /* of the program, unless it is built in: NULL */
 };
 
 struct request;

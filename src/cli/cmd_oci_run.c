@@ -55,9 +55,11 @@ int launch_take_bundle(struct launch *l, struct err *e)
 		return 0;
 	r = profile_compile_json(l->a, b->seccomp, arena_printf(l->a, "%s: linux.seccomp", b->file),
 				 &p, e);
-	if (r >= 0)
-		l->seccomp = (struct plan_seccomp){ .prog = p.prog, .len = p.len, .name = p.name };
-	return r;
+	if (r < 0)
+		return r;
+	l->seccomp = (struct plan_seccomp){ .prog = p.prog, .len = p.len, .name = p.name };
+	l->seccomp.digest = seccomp_digest(l->a, &l->seccomp);
+	return 0;
 }
 
 /* ---- what process.env may say ------------------------------------------------------------------- */

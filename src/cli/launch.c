@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <limits.h>
+#include <linux/filter.h>
 #include <stdlib.h>
 #include <sys/auxv.h>
 #include <sys/stat.h>
@@ -309,6 +310,14 @@ int launch_make_places(struct launch *l, struct err *e)
 
 /* ---- seccomp ---------------------------------------------------------------------------- */
 
+const char *seccomp_digest(struct arena *a, const struct plan_seccomp *p)
+{
+	char *hex = arena_alloc(a, HEX_DIGEST_LEN + 1);
+
+	hex_digest(p->prog, p->len * sizeof(*p->prog), hex);
+	return hex;
+}
+
 static int seccomp_from_file(struct arena *a, const char *path, struct plan_seccomp *ret,
 			     struct err *e)
 {
@@ -323,6 +332,7 @@ static int seccomp_from_file(struct arena *a, const char *path, struct plan_secc
 	if (r < 0)
 		return r;
 	*ret = (struct plan_seccomp){ .prog = p.prog, .len = p.len, .name = path };
+	ret->digest = seccomp_digest(a, ret);
 	return 0;
 }
 

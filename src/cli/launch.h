@@ -120,6 +120,9 @@ bool launch_drop_scratch(struct launch *l);
 /** launch_end - give everything back */
 void launch_end(struct launch *l);
 
+/** seccomp_digest - of what was compiled, whatever becomes of the file */
+const char *seccomp_digest(struct arena *a, const struct plan_seccomp *p);
+
 /** seccomp_choose - "default", "root", ..., "unconfined" or a file's absolute path */
 int seccomp_choose(struct arena *a, const char *name, struct plan_seccomp *ret, struct err *e);
 

@@ -233,6 +233,7 @@ static int plan_security(struct builder *b, struct err *e)
 		pr->seccomp = b->in->seccomp->prog;
 		pr->seccomp_len = b->in->seccomp->len;
 		pr->seccomp_name = b->in->seccomp->name;
+		pr->seccomp_digest = b->in->seccomp->digest;
 	} else {
 		pr->seccomp_name = "unconfined";
 	}

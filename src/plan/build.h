@@ -226,5 +226,7 @@ const char *torch_first_host(struct arena *a, const char *list);
 
 /** caps_parse - bits of the "CAP_X" in @names, for @option in messages */
 int caps_parse(const struct strv *names, const char *option, uint64_t *ret, struct err *e);
+/** caps_check_real_root - EPERM for what nobody gets whom real root starts */
+int caps_check_real_root(const struct host *h, uint64_t caps, struct err *e);
 
 #endif

@@ -33,6 +33,15 @@ int caps_parse(const struct strv *names, const char *option, uint64_t *ret, stru
 	return 0;
 }
 
+int caps_check_real_root(const struct host *h, uint64_t caps, struct err *e)
+{
+	if (h->uid != 0 || !(caps & CAP_BIT(CAP_SYS_ADMIN)))
+		return 0;
+	return err_set(e, EPERM,
+		       "--cap-add CAP_SYS_ADMIN: not when started by root: it could take away the "
+		       "masks of /proc and /sys");
+}
+
 /* Bits of --cap-drop, where ALL is everything. */
 static int caps_parse_drop(const struct strv *names, uint64_t *ret, struct err *e)
 {
@@ -55,10 +64,9 @@ int plan_caps(struct builder *b, struct err *e)
 		r = caps_parse_drop(&b->req->cap_drop, &drop, e);
 	if (r < 0)
 		return r;
-	if (b->real_root && add & CAP_BIT(CAP_SYS_ADMIN))
-		return err_set(e, EPERM,
-			       "--cap-add CAP_SYS_ADMIN: not when started by root: it could take "
-			       "away the masks of /proc and /sys");
+	r = caps_check_real_root(b->host, add, e);
+	if (r < 0)
+		return r;
 	for (size_t i = 0; b->root && i < ELEMENTS(root_caps); i++)
 		keep |= CAP_BIT(root_caps[i]);
 	if (b->subid)

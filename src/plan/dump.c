@@ -280,6 +280,8 @@ static void dump_process(struct jsonw *w, const struct plan_process *pr)
 	jsonw_end_object(w);
 	jsonw_bool(w, "no_new_privs", pr->no_new_privs);
 	jsonw_str(w, "seccomp", pr->seccomp_name);
+	if (pr->seccomp_digest)
+		jsonw_str(w, "seccomp_digest", pr->seccomp_digest);
 	jsonw_bool(w, "landlock_dev", pr->landlock_dev);
 	jsonw_bool(w, "keyring", pr->keyring);
 	dump_rlimits(w, pr);

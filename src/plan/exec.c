@@ -30,6 +30,8 @@ int plan_exec(struct arena *a, const struct plan_exec_input *in, const struct pl
 	r = env_apply_options(a, in->host, in->env, &pr->env, e);
 	if (r >= 0 && in->cap_add)
 		r = caps_parse(in->cap_add, "--cap-add", &add, e);
+	if (r >= 0)
+		r = caps_check_real_root(in->host, in->caps.bounding | add, e);
 	if (r < 0)
 		return r;
 	if (in->host->uid == 0 && (in->caps.bounding | add) & UINT64_C(1) << CAP_SYS_ADMIN)

@@ -175,6 +175,7 @@ static void hash_rights(uint64_t *h, const struct plan_process *p)
 	const struct plan_caps *caps = &p->caps;
 
 	hash_text(h, p->seccomp_name);
+	hash_text(h, p->seccomp_digest); /* the file may change between two ranks */
 	hash_number(h, caps->bounding);
 	hash_number(h, caps->keep);
 	hash_number(h, caps->ambient);
