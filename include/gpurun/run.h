@@ -50,6 +50,9 @@ int run_exec(const struct plan *p, pid_t target, uint64_t target_start, int *ret
  * @made:  we have made the container; @first is a process that is in it and still ours.  Host
  *	   paths are what they were.
  * @inside: we are in it and about to execute; nothing but descriptors leads to the host any more
+ * @container: how the label of this container begins; a rank that is in none of that label is not
+ *	   entered through, whatever the slots say (run_peer_in)
+ * @label: asked before the container is made: its whole label
  * Without process.exec both are called in the child that becomes the command.
  */
 struct run_share {
@@ -58,6 +61,8 @@ struct run_share {
 	int lock;
 	int (*made)(void *arg, const struct sys_peer *first, struct err *e);
 	int (*inside)(void *arg, const struct sys_peer *self, bool made, struct err *e);
+	const char *container;
+	const char *(*label)(void *arg);
 	void *arg;
 };
 
@@ -87,6 +92,14 @@ int run_devd_serve(int sock, struct err *e);
 
 /** run_peer - what identifies the process @pid now; -errno */
 int run_peer(pid_t pid, struct sys_peer *ret);
+
+/**
+ * run_peer_in - is the process in a container of a step whose label begins so?
+ * The kernel is asked, not the process: its user namespace is a child of ours, and the device of a
+ * tmpfs that is mounted there has that name, which only the maker of the container could give.
+ * Return: 1, 0 or -errno (EACCES, EPERM: it cannot be looked at, because it is about to execute)
+ */
+int run_peer_in(pid_t pid, const char *label);
 
 /**
  * run_sealed - have this program run from a copy that nobody can write, if its file is the caller's

@@ -94,6 +94,23 @@ static int find_cgroup(struct exec_parts *x, struct err *e)
 	return x->input.devices_cgroup ? 0 : err_set(e, ESRCH, "%s: has ended", x->state.id);
 }
 
+/* A profile that is a file may have been written since, also by the container. */
+static int choose_seccomp(struct exec_parts *x, const struct json *process, const char *name,
+			  struct err *e)
+{
+	const char *then = json_str(process, "seccomp_digest"), *now;
+	int r = seccomp_choose(x->in->a, name, &x->seccomp, e);
+
+	if (r < 0)
+		return r;
+	now = x->seccomp.digest;
+	if (then ? now && str_eq(now, then) : !now)
+		return 0;
+	err_set(e, ESTALE, "%s: is not the profile that the container was started with", name);
+	err_hint(e, "restore the file, from the directory in which it was given");
+	return -ESTALE;
+}
+
 /* The parts of the record that decide about a process. */
 static int read_record(struct exec_parts *x, struct err *e)
 {
@@ -114,7 +131,7 @@ static int read_record(struct exec_parts *x, struct err *e)
 	if (r >= 0)
 		r = find_cgroup(x, e);
 	if (r >= 0)
-		r = seccomp_choose(x->in->a, seccomp, &x->seccomp, e);
+		r = choose_seccomp(x, process, seccomp, e);
 	x->input.uid_inside = (uid_t)uid;
 	x->input.cwd = q->workdir ? q->workdir : cwd;
 	x->input.landlock_dev = landlock->num != 0;
@@ -156,19 +173,25 @@ static int gather(struct exec_parts *x, struct err *e)
 	return 0;
 }
 
-/* Is it still in the container?  One that has not executed its command yet lets nobody look. */
-static bool can_enter(const struct sys_peer *rank)
+/*
+ * Is it still in the container, and is that the one of which the record tells the truth?  Whoever
+ * reaches the files of a step can write both; the label is the kernel's word.  A rank that has not
+ * executed its command yet lets nobody look.
+ */
+static bool can_enter(const struct sys_peer *rank, const char *label)
 {
 	struct sys_peer now = { .pid = 0 };
 
-	return run_peer(rank->pid, &now) >= 0 && now.start == rank->start &&
-	       now.user_ns == rank->user_ns && now.mnt_ns == rank->mnt_ns;
+	return run_peer_in(rank->pid, label) > 0 && run_peer(rank->pid, &now) >= 0 &&
+	       now.start == rank->start && now.user_ns == rank->user_ns &&
+	       now.mnt_ns == rank->mnt_ns;
 }
 
 /* Through any of the ranks: each of them may end at any moment. */
 static int enter_step(const struct exec_parts *x, const struct plan *p, int *ret_status,
 		      struct err *e)
 {
+	const char *label = record_label(x->in->a, x->state.key, x->state.plan);
 	struct sys_peer *ranks = NULL;
 	size_t n = 0;
 	int r = state_step_peers(x->in->a, &x->state, &ranks, &n, e);
@@ -178,7 +201,7 @@ static int enter_step(const struct exec_parts *x, const struct plan *p, int *ret
 	for (size_t i = 0; i < n; i++) {
 		struct err here = { 0 };
 
-		if (!can_enter(&ranks[i]))
+		if (!can_enter(&ranks[i], label))
 			continue;
 		r = run_exec(p, ranks[i].pid, ranks[i].start, ret_status, &here);
 		if (r == -ESRCH)

@@ -21,6 +21,7 @@
 #include <gpurun/sys.h>
 
 #include "cmd.h"
+#include "record.h"
 
 #define END_WAIT_MS 10000 /* from SIGKILL to the end of the launcher */
 
@@ -29,6 +30,7 @@ struct target {
 	const struct cmd_in *in;
 	struct strv dirs;
 	struct state state;
+	const char *label; /* of a step's container, as it begins */
 };
 
 /* -s, else the stop signal of the container's plan, else SIGTERM. */
@@ -130,16 +132,21 @@ static int kill_launcher(const struct target *t, int sig, struct err *e)
 
 /* ---- the container of a step: every rank is a command, and nobody hands anything on ----------- */
 
-/* Hold a rank: the pidfd is there first, then the start time proves whose it is; -ESRCH */
-static int hold_rank(const struct sys_peer *rank)
+/*
+ * Hold a rank: the pidfd is there first, then the start time proves whose it is, and the label of
+ * its container that it is none of somebody's else; -ESRCH
+ */
+static int hold_rank(const struct target *t, const struct sys_peer *rank)
 {
-	int fd = sys_pidfd_open(rank->pid);
+	int fd = sys_pidfd_open(rank->pid), r;
 
-	if (fd >= 0 && run_pid_start(rank->pid) != rank->start) {
-		(void)fd_close(fd);
-		return -ESRCH;
-	}
-	return fd;
+	if (fd < 0)
+		return fd;
+	r = run_pid_start(rank->pid) == rank->start ? run_peer_in(rank->pid, t->label) : -ESRCH;
+	if (r > 0)
+		return fd;
+	(void)fd_close(fd);
+	return r == 0 || r == -ENOENT ? -ESRCH : r;
 }
 
 /* One after the other, so that it takes one descriptor however many there are. */
@@ -147,7 +154,7 @@ static int signal_ranks(const struct target *t, const struct sys_peer *v, size_t
 			struct err *e)
 {
 	for (size_t i = 0; i < n; i++) {
-		_cleanup_fd_ int fd = hold_rank(&v[i]);
+		_cleanup_fd_ int fd = hold_rank(t, &v[i]);
 		int r = fd < 0 ? fd : sys_pidfd_send_signal(fd, sig);
 
 		if (r < 0 && r != -ESRCH)
@@ -166,12 +173,12 @@ static int64_t now_ms(void)
 }
 
 /* The pid of one that is still there after @ms; 0: all have ended. */
-static pid_t wait_ranks(const struct sys_peer *v, size_t n, int ms)
+static pid_t wait_ranks(const struct target *t, const struct sys_peer *v, size_t n, int ms)
 {
 	const int64_t end = now_ms() + ms;
 
 	for (size_t i = 0; i < n; i++) {
-		_cleanup_fd_ int fd = hold_rank(&v[i]);
+		_cleanup_fd_ int fd = hold_rank(t, &v[i]);
 		int64_t left = end - now_ms();
 
 		if (fd >= 0 && !wait_end(fd, left > 0 ? (int)left : 0))
@@ -193,12 +200,12 @@ static int kill_ranks(const struct target *t, int sig, struct err *e)
 		r = signal_ranks(t, v, n, sig, e);
 	if (r < 0 || (!timed && sig != SIGKILL))
 		return r;
-	if (timed && wait_ranks(v, n, seconds * 1000)) {
+	if (timed && wait_ranks(t, v, n, seconds * 1000)) {
 		log_note("%s: still there after %d s, killed", t->state.id, seconds);
 		r = signal_ranks(t, v, n, SIGKILL, e);
 	}
 	if (r >= 0)
-		left = wait_ranks(v, n, END_WAIT_MS);
+		left = wait_ranks(t, v, n, END_WAIT_MS);
 	return left ? err_set(e, ETIMEDOUT, "%s: does not end after SIGKILL (pid %d)", t->state.id,
 			      left)
 		    : r;
@@ -218,6 +225,7 @@ static int run(const struct cmd_in *in, int *ret_status, struct err *e)
 		r = state_find(in->a, &t.dirs, in->ask->request.args.v[0], &t.state, e);
 	if (r >= 0)
 		r = choose_signal(in, &t.state, &sig, e);
+	t.label = r >= 0 ? record_label(in->a, t.state.key, NULL) : "";
 	if (r >= 0)
 		r = t.state.step[0] ? kill_ranks(&t, sig, e) : kill_launcher(&t, sig, e);
 	if (r >= 0) /* removes the record of what has ended */

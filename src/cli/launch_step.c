@@ -22,8 +22,18 @@ struct rank {
 	struct launch *l;
 	const char *key;
 	const struct plan *plan;
+	const char *text; /* the plan as JSON, when the container is to be made */
 	int lock;
 };
+
+/* Asked before the container is made: the plan that is in its record is the one in its label. */
+static const char *label(void *arg)
+{
+	struct rank *rank = arg;
+
+	rank->text = plan_dump(rank->l->a, rank->plan);
+	return record_label(rank->l->a, rank->key, rank->text);
+}
 
 /* Is this a rank that will talk to the others, by what its launcher left for it? */
 static bool is_wired(const struct host *h)
@@ -78,8 +88,7 @@ static int publish(void *arg, const struct sys_peer *first, struct err *e)
 	warn_split(rank);
 	l->state.payload = first->pid;
 	l->state.payload_start = first->start;
-	r = state_step_publish(l->host.state_dir, rank->key, &l->state,
-			       plan_dump(l->a, rank->plan));
+	r = state_step_publish(l->host.state_dir, rank->key, &l->state, rank->text);
 	if (r < 0)
 		log_warn("%s: not written: %s (ps, exec and inspect do not see this container)",
 			 rank->key, err_text(-r));
@@ -114,7 +123,9 @@ int launch_step(struct launch *l, const struct plan *p, int *ret_status, struct 
 {
 	_cleanup_fd_ int lock = -1;
 	struct rank rank = { .l = l, .key = p->container.share_key, .plan = p };
-	struct run_share share = { .made = publish, .inside = take_slot, .arg = &rank };
+	struct run_share share = {
+		.made = publish, .inside = take_slot, .label = label, .arg = &rank
+	};
 	struct sys_peer *peers = NULL;
 	int r;
 
@@ -136,6 +147,7 @@ int launch_step(struct launch *l, const struct plan *p, int *ret_status, struct 
 			return r;
 	}
 	rank.lock = share.lock = lock;
+	share.container = record_label(l->a, rank.key, NULL);
 	share.ranks = peers;
 	l->state.created = time(NULL);
 	return run_step(p, &share, ret_status, &l->signal, &l->inside, e);

@@ -23,6 +23,16 @@ int record_find(struct arena *a, const char *what, struct state *ret, const stru
 	return json_parse(a, ret->plan, strlen(ret->plan), "record of the container", ret_plan, e);
 }
 
+const char *record_label(struct arena *a, const char *key, const char *plan_json)
+{
+	char whose[HEX_DIGEST_LEN + 1], plan[HEX_DIGEST_LEN + 1] = "";
+
+	hex_digest(key, strlen(key), whose);
+	if (plan_json)
+		hex_digest(plan_json, strlen(plan_json), plan);
+	return arena_printf(a, "gpurun-%s-%s", whose, plan);
+}
+
 /* Is what the container writes below @dir? */
 static bool writes_below(struct arena *a, const struct state *st, const char *dir)
 {

@@ -19,6 +19,12 @@ int record_find(struct arena *a, const char *what, struct state *ret, const stru
  */
 const char *record_step_using(void *arg, const char *id, const char *dir);
 
+/**
+ * record_label - by what a container of a step is known: whose it is, and the plan that it was made
+ * with, as digests of both; without @plan_json the first part, with which each such label begins
+ */
+const char *record_label(struct arena *a, const char *key, const char *plan_json);
+
 /** record_members - what ps and inspect tell of a container in JSON, into an open object */
 void record_members(struct jsonw *w, const struct state *st);
 

@@ -53,15 +53,16 @@ static int made_await(struct launch *l, int *ret_dev, struct err *e)
 	return rec.err.code > 0 ? -rec.err.code : -EINVAL;
 }
 
-int make_start(struct launch *l, const struct plan *p, int *ret_dev, struct sys_peer *ret_first,
-	       struct err *e)
+int make_start(struct launch *l, struct child *rank, struct sys_peer *ret_first, struct err *e)
 {
+	const struct run_share *s = rank->share;
 	pid_t pid;
-	int r = launch_open(l, p, DRIVER_MAKE, e);
+	int r = launch_open(l, rank->plan, DRIVER_MAKE, e);
 
 	if (r < 0)
 		return r;
-	pid = launch_clone(l, p->container.namespaces, e);
+	l->child.label = s->label(s->arg);
+	pid = launch_clone(l, rank->plan->container.namespaces, e);
 	if (pid == 0)
 		child_main(&l->child);
 	if (pid < 0)
@@ -72,7 +73,7 @@ int make_start(struct launch *l, const struct plan *p, int *ret_dev, struct sys_
 	if (r < 0)
 		return r; /* which has ended it */
 	l->sup.child = pid;
-	r = made_await(l, ret_dev, e);
+	r = made_await(l, &rank->dev, e);
 	if (r < 0)
 		return r;
 	r = run_peer(pid, ret_first);

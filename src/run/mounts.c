@@ -239,10 +239,17 @@ static int op_bind(struct child *c, const struct op *op, struct err *e)
 	return r < 0 ? r : 0;
 }
 
+/* The name of the device, which the type serves for; that of a step's /dev is its label. */
+static const char *source_name(const struct child *c, const struct op *op, const char *type)
+{
+	return c->label && op->kind == OP_TMPFS && strcmp(op->dst, "/dev") == 0 ? c->label : type;
+}
+
 /* The same on a mount point that was there, or cannot be held. */
 static int mount_fresh_on(struct child *c, const struct op *op, const char *type, const char *data,
 			  struct err *e)
 {
+	const char *src = source_name(c, op, type);
 	_cleanup_fd_ int target = -1;
 	char path[FD_PATH_MAX];
 
@@ -251,8 +258,8 @@ static int mount_fresh_on(struct child *c, const struct op *op, const char *type
 		return target;
 	place_drop(c);
 	fd_path(target, path);
-	return mount(type, path, type, mount_flags(op->attrs), data) < 0 ? op_error(op, errno, e)
-									 : 0;
+	return mount(src, path, type, mount_flags(op->attrs), data) < 0 ? op_error(op, errno, e)
+									: 0;
 }
 
 /* Mount a fresh file system of @type on the destination. */
@@ -266,7 +273,7 @@ static int mount_fresh(struct child *c, const struct op *op, const char *type, c
 		return mount_fresh_on(c, op, type, data, e);
 	if (r < 0)
 		return target_failed(op, r, e);
-	r = spot_mount(&s, type, type, mount_flags(op->attrs), data);
+	r = spot_mount(&s, source_name(c, op, type), type, mount_flags(op->attrs), data);
 	return r < 0 ? op_error(op, -r, e) : 0;
 }
 

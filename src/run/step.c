@@ -60,6 +60,9 @@ static int enter(struct child *c, const struct sys_peer *rank)
 		return r == -ENOENT ? -ESRCH : r; /* a zombie has no namespaces */
 	if (user_ns != rank->user_ns || mnt_ns != rank->mnt_ns)
 		return -ESRCH;
+	r = run_peer_in(rank->pid, c->share->container);
+	if (r <= 0)
+		return r == 0 || r == -ENOENT ? -ESRCH : r;
 	/* inside we are seen, with every capability and the caller's descriptors */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		return -errno;
@@ -140,13 +143,17 @@ static int make_and_enter(struct child *c, struct err *e)
 {
 	struct sys_peer first;
 	struct launch l;
-	int r = make_start(&l, c->plan, &c->dev, &first, e);
+	int r = make_start(&l, c, &first, e);
 
 	if (r >= 0 && c->share->made)
 		r = c->share->made(c->share->arg, &first, e);
 	if (r >= 0) {
 		r = enter(c, &first);
-		if (r < 0)
+		if (r == -ESRCH) /* a bundle's own mounts */
+			err_set(e, ESRCH,
+				"step join: a container that others enter needs a tmpfs of its own "
+				"on /dev");
+		else if (r < 0)
 			err_sys(e, -r, "step join: enter the new container");
 	}
 	/* it has all capabilities there and the host's tree: not while anything of the image runs */

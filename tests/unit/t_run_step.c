@@ -27,6 +27,7 @@ static struct table {
 struct hooks {
 	int lock;
 	int gate; /* wait for a byte from it before the command is executed; -1: do not */
+	const char *container; /* whose label it looks for, or NULL: that of all */
 };
 
 static int on_made(void *arg, const struct sys_peer *first, struct err *e)
@@ -56,11 +57,25 @@ static int lock_open(void)
 	return open(arena_printf(arena, "%s/lock", dir), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 }
 
+#define LABEL "gpurun-test-0123-"
+
+static const char *on_label(void *arg)
+{
+	(void)arg;
+	return LABEL "4567";
+}
+
 static _Noreturn void rank_main(const struct plan *p, struct hooks *h)
 {
 	struct sys_peer ranks[RANKS_MAX];
 	struct run_share share = {
-		.ranks = ranks, .lock = h->lock, .made = on_made, .inside = on_inside, .arg = h
+		.ranks = ranks,
+		.lock = h->lock,
+		.made = on_made,
+		.inside = on_inside,
+		.container = h->container ? h->container : LABEL,
+		.label = on_label,
+		.arg = h,
 	};
 	struct err e = { 0 };
 	int status = -1, sig = 0;
