@@ -14,7 +14,8 @@
 
 #include "child.h"
 
-#define CTRL_D 4 /* what ends input on a terminal */
+#define CTRL_D   4          /* what ends input on a terminal */
+#define LEFT_MAX (1U << 20) /* more than a terminal holds */
 
 static void raw_on(struct relay *r)
 {
@@ -149,9 +150,13 @@ void relay_resume(struct relay *r)
 	relay_winsize(r);
 }
 
+/*
+ * What the command has written and nobody has read yet.  A process that outlives it may go on
+ * writing, as fast as we read: it is not waited for.
+ */
 void relay_finish(struct relay *r)
 {
-	while (r->master >= 0) {
+	for (size_t left = 0; r->master >= 0 && left < LEFT_MAX; left += r->down_len) {
 		if (r->down_len && fd_write_all(STDOUT_FILENO, r->down, r->down_len) < 0)
 			break;
 		r->down_len = 0;
