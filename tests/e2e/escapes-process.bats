@@ -18,7 +18,7 @@
 # 2023-25809 runc                     cgroup file system that can be written cgroups...          on the host
 # real root                           /proc/sys, /sys, mknod, handles        real root...        on the host
 # 2025-65105 apptainer, 2025-64750    a layer is silently not applied        a layer that...     setpriv(1)
-#   singularity, GHSA-mmx5-32m4-wxvx
+#   singularity, GHSA-mmx5-32m4-wxvx   (each of them: ineffective.t)
 load common
 load escapes
 
@@ -242,7 +242,7 @@ need_other() {
 	try_command "$EVIL/attack" plant gpurun-test 'a secret key' "$EVIL/attack" find gpurun-test
 	[ "$status" = 0 ] || cannot "no keyrings in this kernel"
 	found 'a secret key'
-	for options in "" --root --nested "--pid host"; do
+	for options in "" --root --nested "--pid host" "--security-opt seccomp=unconfined"; do
 		try_command "$EVIL/attack" plant gpurun-test 'a secret key' "$GPURUN" -q $options "$IMAGE" attack find gpurun-test
 		hasnt "$output" 'a secret key'
 		has "$output" '^(EPERM|ENOKEY)'
