@@ -376,7 +376,7 @@ need_other() {
 		try_command strace -f -o "$T/trace" -E ASAN_OPTIONS=detect_leaks=0 -e trace=$call -e inject=$call:retval=0 "$@"
 		grep -q INJECTED "$T/trace"
 	}
-	for call in seccomp capset prctl mount_setattr; do
+	for call in seccomp capset prctl mount_setattr move_mount umount2; do
 		for options in "" --root; do
 			says_yes "$GPURUN" -q $options "$IMAGE" echo ran
 			is "$status" 125
