@@ -224,10 +224,11 @@ help:
 	@echo 'repro       build twice in different directories and compare'
 	@echo 'install     PREFIX=$(PREFIX) DESTDIR= APPARMOR=0|1'
 	@echo 'spank       the plugin for srun in $(BUILD)/spank; install-spank: SPANKDIR=$(SPANKDIR)'
+	@echo 'install-devd  the same and the units of gpurun devd: UNITDIR=$(UNITDIR)'
 	@echo 'dist clean  release archive of HEAD; remove what was built'
 
 FORCE:
 .PHONY: all check check-long unit e2e lint tidy golden asan repro install \
 	dist clean help FORCE
 -include $(OBJ:.o=.d) $(UNIT:=.d) contrib/spank/spank.mk tests/bench/bench.mk tests/cov.mk \
-	tests/compat/compat.mk tests/fuzz/fuzz.mk
+	tests/compat/compat.mk tests/fuzz/fuzz.mk contrib/systemd/systemd.mk
