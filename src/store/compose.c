@@ -8,7 +8,7 @@
  *
  * Stacked layers differ from applied ones where
  * - a directory of a layer above the bottom was only implied by a path: the layer's directory
- *   would cover a link, or other modes, of the layers below;
+ *   would cover a link, or other modes, of the layers below, also where its root is opaque;
  * - a whiteout stands in a directory that is merged with none below: overlayfs shows its name
  *   in the listing of such a directory, though not the file.
  */
@@ -126,7 +126,7 @@ int compose(struct arena *a, const struct layer *layers, size_t n, size_t ret[IM
 		const struct layer *l = &layers[ret[i]];
 		int r;
 
-		if ((l->header.flags & LAYER_IMPLIED) && i + 1 < chosen)
+		if ((l->header.flags & LAYER_IMPLIED) && ret[i] > 0)
 			return 0;
 		if (!(l->header.flags & LAYER_WHITEOUTS))
 			continue;

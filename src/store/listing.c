@@ -20,6 +20,7 @@
 
 /* The numbers in front of a path: type, mode, size, CRC, time. */
 #define NUMBERS_MAX 96
+#define NSEC_MAX    999999999
 #define RECORD_MAX  (NUMBERS_MAX + 2 * PATH_MAX)
 _Static_assert(LISTING_BUFFER >= 2 * RECORD_MAX, "a record must fit into the buffer");
 
@@ -218,6 +219,8 @@ static const char *parse_numbers(const char *s, struct listing_entry *ret)
 	ret->mtime.tv_sec = (time_t)sec;
 	s = end + 1;
 	ret->mtime.tv_nsec = strtol(s, &end, 10);
+	if (ret->mtime.tv_nsec < 0 || ret->mtime.tv_nsec > NSEC_MAX)
+		return NULL;
 	return end == s || *end != ' ' ? NULL : end + 1;
 }
 

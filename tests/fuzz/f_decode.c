@@ -18,12 +18,14 @@
 #define IN_MAX  (64U << 10)
 #define FIRST   16 /* bytes of the first piece at least: formats are known by them */
 
-/* struct outcome - @r: 0 all of it, -EBADMSG, -E2BIG: more than OUT_MAX; @maybe: ISA-L may differ */
+/* struct outcome - @r: 0 all of it, -EBADMSG, -E2BIG: more than OUT_MAX; @maybe: ISA-L may differ;
+ * @piece: bytes that zstd gets at a time */
 struct outcome {
 	uint8_t *out;
 	size_t n;
 	int r;
 	bool maybe;
+	size_t piece;
 };
 
 struct pieces {
@@ -126,7 +128,7 @@ static int stream_bzip2(const uint8_t **p, size_t *n, struct outcome *o)
 static int stream_zstd(const uint8_t **p, size_t *n, struct outcome *o)
 {
 	ZSTD_DStream *d = ZSTD_createDStream();
-	ZSTD_inBuffer in = { *p, *n, 0 };
+	ZSTD_inBuffer in = { *p, 0, 0 };
 	ZSTD_outBuffer out = { o->out, OUT_MAX, o->n };
 	size_t r, had_in, had_out;
 
@@ -135,6 +137,7 @@ static int stream_zstd(const uint8_t **p, size_t *n, struct outcome *o)
 	do {
 		had_in = in.pos;
 		had_out = out.pos;
+		in.size = in.pos + (o->piece < *n - in.pos ? o->piece : *n - in.pos);
 		r = ZSTD_decompressStream(d, &out, &in);
 	} while (!ZSTD_isError(r) && r && (in.pos != had_in || out.pos != had_out));
 	ZSTD_freeDStream(d);
@@ -163,9 +166,10 @@ static stream_fn *stream_of(const struct codec *c)
 }
 
 /* Stream behind stream, NULs between them. */
-static struct outcome directly(struct arena *a, stream_fn *stream, const uint8_t *p, size_t n)
+static struct outcome directly(struct arena *a, stream_fn *stream, const uint8_t *p, size_t n,
+			       size_t piece)
 {
-	struct outcome o = { .out = arena_alloc(a, OUT_MAX) };
+	struct outcome o = { .out = arena_alloc(a, OUT_MAX), .piece = piece };
 	int r;
 
 	do {
@@ -237,14 +241,12 @@ static struct outcome ours(struct arena *a, const struct codec *c, struct pieces
 	return o;
 }
 
-static void compare(const struct outcome *lib, const struct outcome *we, bool zlib)
+static bool same(const struct outcome *lib, const struct outcome *we)
 {
 	if (lib->r == -E2BIG || we->r == -E2BIG)
-		return;
-	if (lib->maybe && !zlib && we->r == 0)
-		return;
-	must(lib->r == we->r);
-	must(lib->r < 0 || (lib->n == we->n && memcmp(lib->out, we->out, lib->n) == 0));
+		return true;
+	return lib->r == we->r &&
+	       (lib->r < 0 || (lib->n == we->n && memcmp(lib->out, we->out, lib->n) == 0));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -266,12 +268,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		must(c ? we.r < 0 : we.r == 0 && we.n == size && !memcmp(we.out, data, size));
 		return 0;
 	}
-	lib = directly(a, stream_of(c), data, size);
+	lib = directly(a, stream_of(c), data, size, SIZE_MAX);
 	we = ours(a, c, f, how & 4);
-	compare(&lib, &we, false);
+	/* a frame that ends with an empty block may say any size, unless zstd has all of it */
+	if (!same(&lib, &we) && str_eq(c->name, "zstd"))
+		lib = directly(a, stream_of(c), data, size, 1);
+	must(same(&lib, &we) || (lib.maybe && we.r == 0));
 	if (str_eq(c->name, "gzip")) {
 		we = ours(a, &codec_zlib, f, how & 4);
-		compare(&lib, &we, true);
+		must(same(&lib, &we));
 	}
 	return 0;
 }

@@ -76,7 +76,7 @@ static struct outcome unpack(int top, const char *name, struct bytes *tars, size
 /* What the kernel shows of the layers, topmost first, must be what is in flat/. */
 static void compare_overlay(int top, const size_t *chosen, size_t n, const char *want)
 {
-	const char *lowers = "";
+	const char *lowers = "", *seen;
 	int merged;
 
 	for (size_t i = 0; i < n; i++)
@@ -88,9 +88,13 @@ static void compare_overlay(int top, const size_t *chosen, size_t n, const char 
 	must(mount("overlay", "m", "overlay", 0,
 		   text_of("lowerdir=%s,upperdir=u,workdir=w,userxattr", lowers)) == 0);
 	merged = open("m", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	must(merged >= 0 && strcmp(tree_text(merged, true), want) == 0);
+	must(merged >= 0);
+	seen = tree_text(merged, true);
 	close(merged);
 	must(umount2("m", MNT_DETACH) == 0 && fchdir(home) == 0);
+	if (strcmp(seen, want) != 0)
+		fprintf(stderr, "overlayfs:\n%sflat:\n%s", seen, want);
+	must(strcmp(seen, want) == 0);
 }
 
 /* struct compared - everything of the flat tree is in the view, and nothing more */
