@@ -143,8 +143,11 @@ static int overlay_data(struct child *c, struct text *data, struct err *e)
 	if (root->lowers.n > LOWERS_MAX)
 		return err_set(e, E2BIG, "%zu layers: more than %d", root->lowers.n, LOWERS_MAX);
 	for (size_t i = 0; i < root->lowers.n; i++) {
-		/* the descriptors stay open until exec: the mount data names them */
-		fd = open(root->lowers.v[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
+		/*
+		 * The descriptors stay open until exec: the mount data names them.  A link here is
+		 * nothing that the store has made.
+		 */
+		fd = open(root->lowers.v[i], O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (fd < 0)
 			return err_sys(e, errno, "layer %s", root->lowers.v[i]);
 		if (i == 0)

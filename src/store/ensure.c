@@ -249,6 +249,17 @@ static int refuse_registry(struct want *w, struct err *e)
 
 /* ---- a directory that is a root file system --------------------------------------------- */
 
+/* Where an open directory is, without a link: a start follows none at the end of a lower's path. */
+static const char *real_path(struct arena *a, int fd, const char *path)
+{
+	char real[PATH_MAX];
+	ssize_t n = readlink(arena_printf(a, "/proc/self/fd/%d", fd), real, sizeof(real));
+
+	return n > 0 && n < (ssize_t)sizeof(real) && *real == '/'
+		       ? arena_strndup(a, real, (size_t)n)
+		       : path;
+}
+
 static int root_directory(struct want *w, const struct source *src, struct err *e)
 {
 	struct image *image = w->image;
@@ -259,7 +270,7 @@ static int root_directory(struct want *w, const struct source *src, struct err *
 		return err_sys(e, errno, "%s", w->ref->text);
 	*image = (struct image){ .form = IMAGE_FORM_DIR };
 	image->name = path_base(path_clean(w->a, src->path));
-	strv_push(w->a, &image->lowers, src->path);
+	strv_push(w->a, &image->lowers, real_path(w->a, v.fs[0], src->path));
 	(void)view_text(&v, w->a, "etc/passwd", IMAGE_PASSWD_MAX, &image->passwd);
 	(void)view_text(&v, w->a, "etc/group", IMAGE_PASSWD_MAX, &image->group);
 	image->apt = view_is_dir(&v, "etc/apt/apt.conf.d");

@@ -161,6 +161,25 @@ large() {
 	[ "$status" != 0 ]
 }
 
+@test "what stands where a layer was is not followed; a directory's own link is" {
+	small "$T/root"
+	ln -s root "$T/link"
+	works "$T/link" cat /etc/passwd
+	works "$BUSYBOX" true
+	mkdir -p "$T/host/bin" "$T/host/tmp"
+	cp -a "$T/root/bin/." "$T/host/bin/"
+	echo secret > "$T/host/key"
+	[ -n "$(ls "$GPURUN_STORE/v1/layers")" ] || skip "no overlay here: no layers"
+	for fs in "$GPURUN_STORE"/v1/layers/*/fs; do
+		mv "$fs" "$fs.real"
+		ln -s "$T/host" "$fs"
+	done
+	try "$BUSYBOX" cat /key
+	[ "$status" != 0 ]
+	hasnt "$output" secret
+	has "$stderr" "Not a directory"
+}
+
 @test "the store is private and its owner is checked" {
 	works "$BUSYBOX" true
 	is "$(stat -c %a "$GPURUN_STORE")" 700
