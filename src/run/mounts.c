@@ -10,12 +10,14 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <gpurun/fd.h>
+#include <gpurun/str.h>
 #include <gpurun/sys.h>
 
 #include "child.h"
@@ -118,29 +120,62 @@ static int directory_open(struct child *c, const struct op *op, struct err *e)
 	return fd;
 }
 
+/* The name of an open directory or file; 0: it has none that fits */
+static size_t fd_name(int fd, char name[PATH_MAX])
+{
+	char path[FD_PATH_MAX];
+	ssize_t n;
+
+	fd_path(fd, path);
+	n = readlink(path, name, PATH_MAX - 1);
+	name[n > 0 ? n : 0] = '\0';
+	return n > 0 ? (size_t)n : 0;
+}
+
+/*
+ * What the user mounts by its name below /dev may be used as a device, and what is hidden of /proc
+ * and /sys is hidden by its name: no link of the image leads a mount there.
+ */
+static int target_check(const struct child *c, const struct op *op, int target, struct err *e)
+{
+	static const char *const kernels[] = { "/dev", "/proc", "/sys" };
+	char root[PATH_MAX], name[PATH_MAX];
+	size_t n = fd_name(c->root, root);
+
+	if (n == 0 || fd_name(target, name) < n || memcmp(root, name, n) != 0)
+		return err_set(e, EXDEV, "%s (%s): is not inside the root", op->dst, op->why);
+	for (size_t i = 0; i < ELEMENTS(kernels); i++) {
+		if (!path_below(name + n, kernels[i]) || path_below(op->dst, kernels[i]))
+			continue;
+		err_set(e, EXDEV, "%s (%s): a link of the image leads to %s", op->dst, op->why,
+			name + n);
+		err_hint(e, "nothing is mounted there by way of a link: name that place itself");
+		return -EXDEV;
+	}
+	return 0;
+}
+
 /* The mount point of an operation; a missing one is made. */
 static int target_open(struct child *c, const struct op *op, bool directory, struct err *e)
 {
+	_cleanup_fd_ int fd = -1;
 	struct stat st;
-	int fd;
+	int r;
 
 	if (op->flags & OPF_NOFOLLOW)
 		return directory_open(c, op, e);
 	fd = directory ? root_mkdirs(c->root, op->dst, 0755) : root_mkfile(c->root, op->dst, 0644);
-	if (fd >= 0 && directory)
-		return fd;
 	if (fd == -ENOTDIR) /* of a parent, or the file that the message below is about */
 		fd = root_open(c->root, op->dst, O_PATH, 0);
 	if (fd < 0)
 		return target_failed(op, fd, e);
-	if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode) != directory) {
-		(void)fd_close(fd);
-		return err_set(e, directory ? ENOTDIR : EISDIR,
-			       "%s (%s): is %s inside the image, the source is %s", op->dst,
-			       op->why, directory ? "a file" : "a directory",
-			       directory ? "a directory" : "a file");
-	}
-	return fd;
+	r = fstat(fd, &st) == 0 && S_ISDIR(st.st_mode) != directory
+		    ? err_set(e, directory ? ENOTDIR : EISDIR,
+			      "%s (%s): is %s inside the image, the source is %s", op->dst, op->why,
+			      directory ? "a file" : "a directory",
+			      directory ? "a directory" : "a file")
+		    : target_check(c, op, fd, e);
+	return r < 0 ? r : fd_take(&fd);
 }
 
 int op_attach(struct child *c, const struct op *op, int tree, bool directory, struct err *e)

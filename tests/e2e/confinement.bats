@@ -31,6 +31,41 @@ load common
 	done
 }
 
+# Below /dev devices answer, and what is hidden of /proc and /sys is hidden by its name.
+@test "a link of the image does not lead what is mounted to /dev, /proc or /sys" {
+	local link dst
+	small "$T/root"
+	mkdir -p "$T/root/real" "$T/data"
+	touch "$T/file"
+	leads() {
+		ln -sfn "$1" "$T/root/link"
+		fails 125 "${@:3}" "dir:$T/root" true
+		says "a link of the image leads to $2( |\$)"
+		hints 'name that place itself'
+	}
+	leads /dev /dev/new -v "$T/data:/link/new"
+	leads dev /dev -v "$T/data:/link"
+	leads real/../dev /dev/shm/new -v "$T/data:/link/shm/new"
+	leads /dev/null /dev/null -v "$T/file:/link"
+	leads /dev /dev/new --tmpfs /link/new
+	leads /dev /dev/null --device /dev/zero:/link/null
+	leads /proc /proc -v "$T/data:/link"
+	leads / /proc/sys -v "$T/data:/link/proc/sys"
+	leads /sys /sys/fs -v "$T/data:/link/fs"
+	# a directory of the user's is no way there, either
+	ln -s /dev "$T/data/hop"
+	fails 125 -v "$T/data:/data" -v "$T/data:/data/hop/new" "dir:$T/root" true
+	says 'leads to /dev/new'
+	# the controls: the same places by their names, and the same link elsewhere
+	for dst in /dev/new /dev/shm/new; do
+		works -v "$T/data:$dst" "dir:$T/root" cat /proc/self/mountinfo
+		has "$output" " $dst "
+	done
+	ln -sfn /real "$T/root/link"
+	works -v "$T/data:/link/new" -v "$T/file:/link/file" "dir:$T/root" cat /proc/self/mountinfo
+	has "$output" ' /real/new '
+}
+
 # ---- what is said ------------------------------------------------------------------------------
 
 # layer NAME STATE PATTERN - a line of --verbose, which the plan says, too
