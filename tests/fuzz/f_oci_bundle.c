@@ -10,6 +10,8 @@
 
 #include "../helpers/plan-case.h"
 
+#define CONFIG "/bundle/config.json"
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_bundle(const struct oci_bundle *b)
@@ -38,7 +40,8 @@ static void check_plan(struct arena *a, const struct oci_bundle *b, uid_t uid, e
 	if (oci_request(b, "id", &c.req, &c.e) < 0)
 		return;
 	if (case_build(&c) < 0) {
-		if (!err_is_set(&c.e) || strstr(c.e.msg, "plan check:"))
+		if (!err_is_set(&c.e) || str_after(c.e.msg, "plan check:") ||
+		    strstr(c.e.msg, CONFIG ": plan check:"))
 			abort();
 		return;
 	}
@@ -60,7 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if ((r < 0) != (err_is_set(&e) != 0))
 		abort();
-	if (r < 0 && !str_after(e.msg, "/bundle/config.json"))
+	if (r < 0 && !str_after(e.msg, CONFIG))
 		abort();
 	if (r < 0)
 		return 0;
