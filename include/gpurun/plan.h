@@ -65,9 +65,9 @@ struct plan_container {
 	struct plan_idrange uid_ranges[PLAN_RANGES_MAX], gid_ranges[PLAN_RANGES_MAX];
 	size_t n_uid_ranges, n_gid_ranges;
 	struct plan_root root;
-	struct op_list ops;   /* in the order in which they are done */
-	const char *hostname; /* NULL: the host's stays */
-	bool loopback_up;
+	struct op_list ops;            /* in the order in which they are done */
+	const char *hostname;          /* NULL: the host's stays */
+	bool loopback_up, no_cgroupns; /* no cgroup namespace can be made inside */
 	struct plan_devices devices;
 	const char *share_key; /* one container for all ranks that have this key ("123.0-" and 16
 				* hex digits: of all this half but the GPUs); NULL: of our own */
@@ -116,8 +116,7 @@ struct plan_process {
 struct plan {
 	struct plan_container container;
 	struct plan_process process;
-	struct strv notes; /* to be said before the start, one line each */
-	struct strv warnings;
+	struct strv notes, warnings; /* to be said before the start, one line each */
 	const char *failure_hint; /* printed when the command fails (exit status != 0), or NULL */
 	const char *image_id, *image_name;
 	struct strv gpus; /* for people and audit: "0 GPU-... 0000:3b:00.0" */
@@ -127,8 +126,7 @@ struct plan {
 struct plan_seccomp {
 	const struct sock_filter *prog;
 	uint16_t len;
-	const char *name;
-	const char *digest; /* of the program, unless it is built in: NULL */
+	const char *name, *digest; /* hex_digest() of the program; NULL: it is built in */
 };
 
 struct request;

@@ -249,6 +249,9 @@ static int plan_security(struct builder *b, struct err *e)
 			       "every mount inside)");
 	/* two Landlock domains cannot read each other's memory, which CMA and CUDA IPC need */
 	pr->landlock_dev = possible && !b->req->nested && !b->shared && b->req->landlock != TRI_OFF;
+	/* the host's control groups belong to root: not to be mounted, where that can be tried */
+	b->p->container.no_cgroupns =
+		b->real_root && (b->req->nested || !pr->seccomp || b->in->seccomp->digest);
 	/* file systems of a job take their credentials from the job's: AFS, CIFS */
 	pr->keyring = !b->place->job;
 	return 0;

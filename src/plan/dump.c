@@ -228,6 +228,8 @@ static void dump_container(struct jsonw *w, const struct plan_container *c)
 	dump_map(w, "gid_map", c->gid_inside, c->gid_outside, c->gid_ranges, c->n_gid_ranges);
 	jsonw_str(w, "hostname", c->hostname);
 	jsonw_bool(w, "loopback_up", c->loopback_up);
+	if (c->no_cgroupns)
+		jsonw_bool(w, "no_cgroup_namespaces", true);
 	dump_devices(w, &c->devices);
 	jsonw_str(w, "share_key", c->share_key);
 	dump_root(w, &c->root);

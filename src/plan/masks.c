@@ -40,6 +40,8 @@ static const struct mask_row {
 /* Hidden only where started by root, who could read them: nobody else can. */
 static const char *const root_masks[] = { "/sys/kernel/debug", "/sys/kernel/tracing" };
 
+#define DRIVER "/proc/driver"
+
 /* Does the word of --security-opt unmask= name this path? */
 static bool mask_named(const char *word, const char *path)
 {
@@ -84,6 +86,25 @@ static void mask_op(struct builder *b, enum op_kind kind, const char *path, uint
 		(struct op){ .kind = kind, .dst = path, .flags = flags, .why = why });
 }
 
+/*
+ * The NVIDIA driver's files of /proc: root's word in one of them ("suspend") stops the GPUs of all.
+ * Chosen GPUs have a directory of ours there; what else is put there by name stays to be seen.
+ */
+static void mask_driver(struct builder *b)
+{
+	const struct op_list *l = &b->phases[PHASE_BASE];
+	enum op_kind kind = OP_MASK;
+
+	for (size_t i = 0; i < l->n; i++) {
+		if (!path_below(l->v[i].dst, DRIVER))
+			continue;
+		if (l->v[i].kind == OP_TMPFS)
+			return;
+		kind = OP_READONLY;
+	}
+	mask_op(b, kind, DRIVER "/nvidia", OPF_OPTIONAL, "base: masks");
+}
+
 void plan_base_masks(struct builder *b)
 {
 	for (size_t i = 0; i < ELEMENTS(mask_rows); i++)
@@ -92,6 +113,8 @@ void plan_base_masks(struct builder *b)
 				"base: masks");
 	for (size_t i = 0; b->real_root && i < ELEMENTS(root_masks); i++)
 		mask_op(b, OP_MASK, root_masks[i], OPF_OPTIONAL, "base: masks");
+	if (b->real_root)
+		mask_driver(b);
 }
 
 const char *masks_lifted(struct arena *a, const struct plan *p, enum op_kind kind)
@@ -121,7 +144,8 @@ int plan_masks(struct builder *b, struct err *e)
 	/* a container inside cannot mount its own /proc when ours is partly hidden */
 	if (b->req->nested && b->real_root)
 		plan_note(b, "--nested, started by root: /proc and /sys stay masked, so that a "
-			     "container inside shows our processes");
+			     "container inside shows our processes, and control groups cannot "
+			     "be mounted");
 	plan_base_masks(b);
 	for (size_t i = 0; i < mask->n; i++) {
 		const char *why = plan_why(b, "--security-opt mask=%s", mask->v[i]);

@@ -116,6 +116,27 @@ int ids_bind(struct child *c, struct err *e)
 	return 0;
 }
 
+/*
+ * Who may make a cgroup namespace may mount control groups, which can be written where their owner
+ * is: root.  The limit is that of our user namespace, and holds for all that are made in it.
+ */
+static int cgroupns_forbid(const struct child *c, struct err *e)
+{
+	static const char name[] = "sys/user/max_cgroup_namespaces";
+	_cleanup_fd_ int fd = openat(c->proc, name, O_RDWR | O_CLOEXEC);
+	char text[2] = "";
+
+	if (fd < 0 || write(fd, "0", 1) < 0 || pread(fd, text, 2, 0) < 0)
+		err_sys(e, errno, "/proc/%s", name);
+	else if (memcmp(text, "0\n", 2) != 0)
+		err_set(e, EPERM, "/proc/%s: is not 0", name);
+	else
+		return 0;
+	err_hint(e, "started by root, what may make namespaces could write the host's control "
+		    "groups: start it as an ordinary user");
+	return -e->code;
+}
+
 int step_ids(struct child *c, struct err *e)
 {
 	int r;
@@ -129,6 +150,8 @@ int step_ids(struct child *c, struct err *e)
 	if (c->driver != DRIVER_JOIN) {
 		r = c->plan->container.n_uid_ranges ? map_await(c, e)
 						    : map_ids(&c->plan->container, e);
+		if (r == 0 && c->plan->container.no_cgroupns)
+			r = cgroupns_forbid(c, e);
 		if (r < 0)
 			return r;
 	}

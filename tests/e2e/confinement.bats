@@ -33,7 +33,7 @@ load common
 
 # Below /dev devices answer, and what is hidden of /proc and /sys is hidden by its name.
 @test "a link of the image does not lead what is mounted to /dev, /proc or /sys" {
-	local link dst
+	local dst
 	small "$T/root"
 	mkdir -p "$T/root/real" "$T/data"
 	touch "$T/file"
@@ -138,31 +138,80 @@ writable_cgroups='$6 ~ /^rw/ && / - cgroup2? / { print $5 }'
 	has "$(awk "$writable_cgroups" /proc/self/mountinfo)" /
 }
 
+# Those of the host belong to root: mounted once more, they could be written.
+@test "started by root: no control group can be mounted inside, where mounts can" {
+	need_root
+	need unshare setpriv
+	local options host=(-v /usr:/usr:ro -v /lib:/lib:ro)
+	local mount='mkdir -p /tmp/c; for t in "cgroup2" "cgroup -o memory" "cgroup -o none,name=x"; do
+		mount -t $t c /tmp/c 2> /dev/null && echo mounted; done; true'
+	[ ! -e /lib64 ] || host+=(-v /lib64:/lib64:ro)
+	echo '{"defaultAction": "SCMP_ACT_ALLOW"}' > all.json
+	for options in --nested "--nested --pid host" "--security-opt seccomp=unconfined --security-opt landlock=off" \
+		"--security-opt seccomp=all.json --security-opt landlock=off"; do
+		# shellcheck disable=SC2086 # words
+		works -q $options "${host[@]}" "$BUSYBOX" /usr/bin/unshare --user --keep-caps --mount sh -c "mkdir -p /tmp/t; mount -t tmpfs t /tmp/t && echo may; $mount"
+		is "$output" may
+		# shellcheck disable=SC2086
+		try -q $options "${host[@]}" "$BUSYBOX" /usr/bin/unshare --user --keep-caps --mount --cgroup sh -c "$mount"
+		is "$output" ''
+		has "$stderr" 'No space left on device'
+	done
+	# the control: an ordinary user, who owns none of them, may
+	mkdir -m 700 "$T/other"
+	chown 20001:20001 "$T/other"
+	try_command setpriv --reuid 20001 --regid 20001 --clear-groups env HOME=/tmp XDG_RUNTIME_DIR="$T/other" \
+		GPURUN_STORE="$T/other/store" "$GPURUN" -q --nested "${host[@]}" "$BUSYBOX" /usr/bin/unshare --user --keep-caps --mount --cgroup sh -c "$mount"
+	has "$output" mounted
+}
+
 # What the host mounts after the start; this needs a host of its own.
 @test "a later mount of the host does not come in writable" {
 	need_root
+	local place options tried=
 	unshare -m true || cannot "no mount namespaces"
-	mkdir "$T/data" "$T/shared"
+	mkdir -p "$T/data/late"
+	# late PLACE INSIDE WORD... - mounted on the host's PLACE after the start, and written to inside
 	cat > "$T/late" <<- 'END'
 		set -e
+		place=$1 inside=$2
+		shift 2
 		mount --make-rshared /
 		mkfifo "$T/go"
-		"$GPURUN" "$@" "$BUSYBOX" sh -c 'echo ready; read -r _ < /go/go
-			echo > /data/late/new && echo wrote; true' > "$T/out" 2> "$T/err" &
+		"$GPURUN" -q -v "$T:/go" "$@" "$BUSYBOX" sh -c 'echo ready; read -r _ < /go/go
+			(echo > "$1/new") 2> /dev/null && echo wrote; true' - "$inside" > "$T/out" 2> "$T/err" &
 		for i in $(seq 200); do grep -q ready "$T/out" && break; sleep 0.05; done
-		mount -t tmpfs late "$T/data/late"
+		mount -t tmpfs late "$place"
 		echo go > "$T/go"
 		wait $!
-		umount "$T/data/late"
+		umount "$place"
+		rm "$T/go"
 	END
-	mkdir "$T/data/late"
+	late() {
+		try_command unshare -m --propagation shared sh "$T/late" "$@"
+		is "$status" 0
+		output=$(cat "$T/out")
+	}
 	export T BUSYBOX GPURUN
-	unshare -m --propagation shared sh "$T/late" -v "$T/data:/data:ro" -v "$T:/go"
-	is "$(cat "$T/out")" ready
+	late "$T/data/late" /data/late -v "$T/data:/data:ro"
+	is "$output" ready
 	# the control: a volume that may be written gets it
-	rm "$T/go"
-	unshare -m --propagation shared sh "$T/late" -v "$T/data:/data" -v "$T:/go"
-	is "$(cat "$T/out")" $'ready\nwrote'
+	late "$T/data/late" /data/late -v "$T/data:/data"
+	is "$output" $'ready\nwrote'
+	# what the kernel shows: whole, where nothing hides it, and below what is read-only
+	for place in /sys/fs/pstore /sys/fs/bpf /sys/kernel/security /proc/sys/fs/binfmt_misc; do
+		[ -d "$place" ] || continue
+		for options in "" "--pid host" "--nested --pid host" "--net none"; do
+			# shellcheck disable=SC2086 # words
+			late "$place" "$place" $options
+			is "$output" ready
+		done
+		# the control: the same place, of which a volume is made
+		late "$place" "/place/${place##*/}" -v "${place%/*}:/place"
+		is "$output" $'ready\nwrote'
+		tried=1
+	done
+	[ -n "$tried" ]
 }
 
 @test "started by root: exec gives no CAP_SYS_ADMIN, either" {

@@ -127,3 +127,17 @@ nodes() {
 	has "$output" '--gpus 1'
 	hasnt "$output" '"/dev/nvidia2"'
 }
+
+# "suspend" there stops the GPUs of all, and root may write it.
+@test "the driver's own directory of /proc, without a GPU and with one" {
+	local list='ls /proc/driver/nvidia; cd /proc/driver/nvidia && (: >> params) 2> /dev/null && echo written; true'
+	for options in "" "--security-opt seccomp=unconfined --security-opt landlock=off"; do
+		on_root -- -q --gpus none --pid host $options "$BUSYBOX" sh -c "$list"
+		is "$status $output" '0 '
+	done
+	on_root -- -q --pid host --gpus 0 "$BUSYBOX" sh -c "$list; ls gpus"
+	is "$(sort <<< "$output" | tr '\n' ' ')" '0000:3b:00.0 gpus params registry version '
+	# the control: it is there, and the kernel keeps a user from it
+	on_user -- -q --gpus none --pid host "$BUSYBOX" sh -c "$list"
+	has "$output" '^params$'
+}

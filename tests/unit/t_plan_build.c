@@ -388,12 +388,14 @@ static void test_security(void)
 	c.req.unmask.n = 0;
 	c.req.nested = true;
 	built(&c, "--nested as root");
+	ok(c.p->container.no_cgroupns, "which control groups are kept from");
 	ok(case_op(&c, "/proc/sys")->kind == OP_READONLY, "the masks stay");
 	strv_push(arena, &c.req.cap_add, "CAP_SYS_ADMIN");
 	refused(&c, "CAP_SYS_ADMIN", "CAP_SYS_ADMIN as root");
 	c = fresh();
 	c.req.nested = true;
 	built(&c, "--nested");
+	ok(!c.p->container.no_cgroupns, "root has to be kept from control groups");
 	ok(!case_op(&c, "/proc/kcore") && !case_op(&c, "/proc/sys"), "no masks");
 	ok(!c.p->process.landlock_dev, "no Landlock");
 	c.req.landlock = TRI_ON;

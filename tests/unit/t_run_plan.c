@@ -176,7 +176,7 @@ static void test_held(void)
 	p = plan_new("test -e /proc/f && test ! -s /proc/f && test -e /proc/g/f && "
 		     "test ! -s /proc/g/f");
 	add(p, (struct op){ .kind = OP_MASK, .dst = "/proc/version" });
-	add(p, (struct op){ .kind = OP_TMPFS, .dst = "/kernel", .mode = 0755, .size = 1U << 16 });
+	add(p, (struct op){ .kind = OP_TMPFS, .dst = "/proc", .mode = 0755, .size = 1U << 16 });
 	file.dst = "/proc/f";
 	add(p, file);
 	file.dst = "/proc/g/f";
@@ -188,6 +188,10 @@ static void test_held(void)
 	add(p, (struct op){ .kind = OP_MASK, .dst = "/kernel/version" });
 	add(p, (struct op){ .kind = OP_READONLY, .dst = "/kernel/sys" });
 	is_int(run(p, &e), 0, "or by way of a link (%s)", e.msg);
+	p = plan_new("true");
+	add(p, (struct op){ .kind = OP_TMPFS, .dst = "/kernel", .mode = 0755, .size = 1U << 16 });
+	is_int(run(p, &e), EXIT_GPURUN, "a mount goes no such way: %s", e.msg);
+	ok(strstr(e.msg, "leads to /proc"), "and that is the reason");
 }
 
 /* What the image has at the destination stays what it is. */
