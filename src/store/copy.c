@@ -54,8 +54,9 @@ static int copy_piece(int from, int to, off_t at, off_t end)
 }
 
 /* Holes stay holes: a file may be a thousand times as long as what is in it. */
-static int copy_contents(int from, int to)
+static int64_t copy_contents(int from, int to)
 {
+	int64_t copied = 0;
 	off_t end = lseek(from, 0, SEEK_END), at = 0, hole;
 	int r = end < 0 ? -errno : 0;
 
@@ -67,9 +68,12 @@ static int copy_contents(int from, int to)
 		if (hole < 0)
 			return -errno;
 		r = copy_piece(from, to, at, hole);
+		copied += hole - at;
 		at = hole;
 	}
-	return r == 0 && ftruncate(to, end) < 0 ? -errno : r;
+	if (r == 0 && ftruncate(to, end) < 0)
+		r = -errno;
+	return r < 0 ? r : copied;
 }
 
 static void copy_xattrs(int from, int to)
@@ -110,11 +114,12 @@ static int copy_attributes(int from, int to)
 	return 0;
 }
 
-int copy_file(int from, int to)
+int64_t copy_file(int from, int to)
 {
-	int r = copy_contents(from, to);
+	int64_t copied = copy_contents(from, to);
+	int r = copied < 0 ? 0 : copy_attributes(from, to);
 
-	return r < 0 ? r : copy_attributes(from, to);
+	return r < 0 ? r : copied;
 }
 
 /* ---- trees ------------------------------------------------------------------------------ */
@@ -146,11 +151,13 @@ static int copy_regular(struct copy *c, const struct walk_entry *w)
 {
 	_cleanup_fd_ int from = openat(w->dirfd, w->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	_cleanup_fd_ int to = -1;
+	int64_t copied;
 
 	if (from < 0)
 		return -errno;
 	to = openat(c->parent, w->name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	return to < 0 ? -errno : copy_file(from, to);
+	copied = to < 0 ? -errno : copy_file(from, to);
+	return copied < 0 ? (int)copied : 0;
 }
 
 static int copy_times(struct copy *c, const struct walk_entry *w)

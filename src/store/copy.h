@@ -5,10 +5,15 @@
 #ifndef STORE_COPY_H
 #define STORE_COPY_H
 
+#include <stdint.h>
+
 #include <gpurun/err.h>
 
-/** copy_file - contents and attributes of the open file @from to the new, empty file @to */
-int copy_file(int from, int to);
+/**
+ * copy_file - contents and attributes of the open file @from to the new, empty file @to
+ * Return: how many bytes that took, without the holes; -errno
+ */
+int64_t copy_file(int from, int to);
 
 /**
  * copy_tree - everything below the directory @from into the empty directory @to: directories,

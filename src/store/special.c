@@ -113,8 +113,9 @@ static int check_record(const struct record *r, bool global, struct err *e)
 	return 0;
 }
 
-/* struct said - which names the headers of one entry have given so far */
+/* struct said - which names the headers of one entry have given so far, and that it has holes */
 struct said {
+	bool sparse;
 	bool path, linkpath;       /* in pax */
 	bool long_name, long_link; /* GNU's */
 };
@@ -125,6 +126,7 @@ static void note_record(struct said *said, const struct record *r)
 
 	said->path |= key_is(r, path, 1);
 	said->linkpath |= key_is(r, linkpath, 1);
+	said->sparse |= key_begins(r, "GNU.sparse.");
 }
 
 static int check_pax(const char *p, size_t n, bool global, struct said *said, struct err *e)
@@ -186,5 +188,5 @@ int special_check(const uint8_t *p, size_t n, struct err *e)
 		p += step;
 		n -= step;
 	}
-	return 0;
+	return n >= BLOCK && !said.sparse && memchr("07", p[TYPE_AT], sizeof("07")) != NULL;
 }

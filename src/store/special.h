@@ -21,7 +21,8 @@ int special_is(const uint8_t *block);
 /**
  * special_check - the headers at @p, up to the entry that they belong to
  * Pure.  What is cut off is no fault here: the reader says so.
- * Return: 0, -EINVAL or -EFBIG with @e filled
+ * Return: 0; 1: the entry is a file without a map of holes, so it is as long as its data, whatever
+ * else there is about its size; -EINVAL or -EFBIG with @e filled
  */
 int special_check(const uint8_t *p, size_t n, struct err *e);
 

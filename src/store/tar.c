@@ -60,7 +60,7 @@ struct tar {
 	const uint8_t *block; /* the last one read, and where in the stream it begins */
 	size_t n_block;
 	int64_t block_at;
-	bool in_entry, in_header;
+	bool in_entry, in_header, plain;
 	int64_t header_at; /* where the headers of the next entry begin */
 	uint8_t *kept;     /* those of them that are in blocks before the last one */
 	size_t n_kept, cap_kept;
@@ -199,6 +199,7 @@ static int tar_entry_fill(struct tar *t, struct tar_entry *ret, struct err *e)
 	if (size < 0)
 		return err_set(e, EINVAL, "%s: its size is negative", ret->name);
 	ret->size = ret->type == TAR_FILE ? (uint64_t)size : 0;
+	ret->plain = t->plain;
 	ret->mode = api.archive_entry_perm(entry);
 	ret->mtime.tv_sec = api.archive_entry_mtime(entry);
 	ret->mtime.tv_nsec = api.archive_entry_mtime_nsec(entry);
@@ -235,8 +236,7 @@ static int tar_read_headers(struct tar *t)
 	r = api.archive_read_next_header(t->archive, &t->entry);
 	t->in_header = false;
 	t->in_entry = r == ARCHIVE_OK || r == ARCHIVE_WARN;
-	if (r != ARCHIVE_EOF && !err_is_set(&t->failed))
-		(void)tar_check_headers(t);
+	t->plain = r != ARCHIVE_EOF && !err_is_set(&t->failed) && tar_check_headers(t) > 0;
 	return r;
 }
 

@@ -35,7 +35,8 @@ struct tar_entry {
 	const char *name;
 	const char *link; /* TAR_SYMLINK, TAR_HARDLINK */
 	mode_t mode;
-	uint64_t size; /* TAR_FILE: of the whole file, holes included */
+	uint64_t size; /* TAR_FILE: of the whole file, holes included, unless it is @plain: */
+	bool plain;    /* it is as long as its data, and @size is a claim */
 	struct timespec mtime;
 };
 

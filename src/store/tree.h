@@ -46,6 +46,7 @@ static inline void dir_closep(struct dir *d)
  *	    'c' holds what this layer made and all directories above that, category 'o' the
  *	    directories from which everything else was removed already
  * @flags:  LAYER_*
+ * @copies: of files, in UNPACK_COPY_UNIT
  * @steps:  components looked up one by one, see TREE_STEPS_FREE
  * @modes_stick: what is made with a mode has that mode.  Not so where the umask, a set-group-id
  *	    bit or an access list that is inherited meddles
@@ -55,7 +56,7 @@ struct tree {
 	bool overlay, above;
 	bool opaque_used, whiteout_used, modes_stick;
 	uint32_t flags;
-	uint64_t entries, bytes, n_trash, steps;
+	uint64_t entries, bytes, copies, n_trash, steps;
 	struct listing_writer list;
 	struct seen seen;
 	struct dir parent;    /* the last directory that tree_parent() gave out ... */

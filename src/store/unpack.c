@@ -178,11 +178,12 @@ static int write_contents(struct job *j, struct contents *c, struct err *e)
 			return r;
 		j->tree->bytes += len;
 	}
-	if (r < 0 || c->end == size)
+	if (r < 0 || c->end == size || j->entry.plain)
 		return r;
 	if (c->end > size)
 		return -EINVAL;
 	c->crc = crc_zeros(c->crc, size - c->end);
+	c->end = size;
 	return ftruncate(c->fd, (off_t)size) < 0 ? -errno : 0;
 }
 
@@ -206,9 +207,7 @@ static int put_file(struct job *j, struct err *e)
 	r = put_mode(j, fd);
 	if (r == 0)
 		r = put_times(j, fd);
-	return r < 0 ? r
-		     : record(j, LISTING_FILE, j->mode,
-			      c.end > j->entry.size ? c.end : j->entry.size, c.crc);
+	return r < 0 ? r : record(j, LISTING_FILE, j->mode, c.end, c.crc);
 }
 
 static int make_dir(struct job *j)
@@ -318,6 +317,7 @@ static int link_by_copy(struct job *j, const struct dir *from, const char *name)
 	_cleanup_fd_ int in = tree_open(from, name, O_RDONLY | O_NONBLOCK, 0);
 	_cleanup_fd_ int out = -1;
 	struct stat st;
+	int64_t copied;
 
 	if (in < 0)
 		return in;
@@ -326,8 +326,12 @@ static int link_by_copy(struct job *j, const struct dir *from, const char *name)
 	out = make_file(j);
 	if (out < 0)
 		return out;
-	j->tree->bytes += (uint64_t)st.st_size;
-	return copy_file(in, out);
+	copied = copy_file(in, out);
+	if (copied < 0)
+		return (int)copied;
+	j->tree->bytes += (uint64_t)copied;
+	j->tree->copies += (uint64_t)copied / UNPACK_COPY_UNIT;
+	return 0;
 }
 
 static int link_from(struct job *j, const struct dir *from, const char *name)
@@ -503,14 +507,14 @@ int unpack_layer(struct arena *a, struct tree *t, const struct tar_input *in,
 	j.tar = tar;
 	j.xattr_names = arena_alloc(a, XATTR_LIST_MAX);
 	while ((r = tar_next(tar, &j.entry, e)) > 0) {
-		uint64_t made = t->entries;
+		uint64_t made = t->entries + t->copies;
 
 		if (atomic_fetch_add(entries, 1) >= UNPACK_ENTRIES_MAX)
 			return err_set(e, E2BIG, "the image has more than %u entries",
 				       UNPACK_ENTRIES_MAX);
 		r = apply(&j, e);
-		made = t->entries - made;
-		if (made > 1) /* directories on the way, a thousand of them maybe */
+		made = t->entries + t->copies - made;
+		if (made > 1) /* directories on the way, a thousand of them maybe, or a copy */
 			(void)atomic_fetch_add(entries, made - 1);
 		if (r < 0 || (t->flags & LAYER_NEEDS_LOWER))
 			return r;

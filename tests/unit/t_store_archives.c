@@ -445,6 +445,22 @@ static void test_sparse_maps(void)
 	fails(layer_of(sparse("x%0a")), "tar", "S7 a map that is none");
 }
 
+/* What is no map of holes says nothing of a file's length, whatever it is called. */
+static void test_real_size(void)
+{
+	struct bytes gnu = layer_of("f s abc");
+	struct stat st = { 0 };
+	struct bed b;
+
+	gnu = changed(gnu, 257, "ustar  ", 8);
+	gnu = summed(changed(gnu, 483, "00000004200", 12));
+	bed_one(&b, gnu);
+	ok(b.r == 0 && fstatat(b.root, "s", &st, 0) == 0 && st.st_size == 3,
+	   "GNU's real size of a plain file: %lld bytes %s", (long long)st.st_size, b.e.msg);
+	bed_end(&b);
+	becomes(layer_of("x SCHILY.realsize 9; f s abc"), "s=abc", "star's real size of one");
+}
+
 static void test_times(void)
 {
 	static const struct {
@@ -516,6 +532,7 @@ int main(void)
 	test_attributes();
 	test_sparse();
 	test_sparse_maps();
+	test_real_size();
 	test_times();
 	test_xattrs();
 	forms_complete(tried, n_tried, 'L', 8, 8, "");

@@ -4,8 +4,13 @@
  * grows no faster than the archive: what is counted is system calls, of archives of one and of two
  * times a size.
  */
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
+#include <stddef.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 
 #include "../../src/store/special.h"
 #include "../../src/store/view.h"
@@ -143,9 +148,8 @@ static void test_headers(void)
 }
 
 /* The limit is far away, so the count begins close to it. */
-static void entries_from(uint64_t from, const char *spec, const char *words, const char *what)
+static void entries_of(struct bytes layer, uint64_t from, const char *words, const char *what)
 {
-	const struct bytes layer = layer_of(spec);
 	struct memory m = { .b = layer, .step = 512 };
 	const struct tar_input in = { memory_read, &m };
 	_Atomic uint64_t entries = from;
@@ -159,6 +163,11 @@ static void entries_from(uint64_t from, const char *spec, const char *words, con
 		ok(b.r == 0, "%s: taken %s", what, b.e.msg);
 	bed_finish(&b);
 	bed_end(&b);
+}
+
+static void entries_from(uint64_t from, const char *spec, const char *words, const char *what)
+{
+	entries_of(layer_of(spec), from, words, what);
 }
 
 static void test_entries(void)
@@ -376,6 +385,53 @@ static void test_linear(void)
 	bed_end(&b);
 }
 
+/* linkat(2) as it fails on a file system that counts no further. */
+static void refuse_links(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_linkat, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EMLINK),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog prog = { sizeof(code) / sizeof(code[0]), code };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) < 0)
+		die("seccomp");
+}
+
+/* A file of ten units, and copies of it; behind them another entry, as the count is looked at then. */
+static void copies_from(uint64_t from, const char *words, const char *what)
+{
+	struct bytes t = { 0 };
+
+	tar_add(&t, "first", '0', NULL, bytes_zero((size_t)10 * UNPACK_COPY_UNIT));
+	tar_add(&t, "l1", '1', "first", (struct bytes){ 0 });
+	tar_add(&t, "l2", '1', "first", (struct bytes){ 0 });
+	add(&t, "last");
+	tar_end(&t);
+	entries_of(t, from, words, what);
+}
+
+static void test_copies(void)
+{
+	pid_t pid = fork();
+	int status = 0;
+
+	if (pid == 0) {
+		tap_failed = 0;
+		refuse_links();
+		copies_from(UNPACK_ENTRIES_MAX - 24, NULL, "copies of too many hard links");
+		copies_from(UNPACK_ENTRIES_MAX - 23, "entries", "one unit more");
+		fflush(stdout);
+		_exit(tap_failed);
+	}
+	waitpid(pid, &status, 0);
+	tap_run += 2;
+	tap_failed += status != 0;
+}
+
 /* EMLINK is far away on most file systems, so 70000 links are made. */
 static void test_many_links(void)
 {
@@ -404,6 +460,7 @@ int main(void)
 	test_work();
 	test_judge();
 	test_linear();
+	test_copies();
 	test_many_links();
 	return done_testing();
 }
