@@ -90,7 +90,7 @@ int store_directory(struct arena *a, const char *path, const struct store_ensure
 /* ---- what the verbs need ---------------------------------------------------------------- */
 
 struct store_entry {
-	struct image image;
+	struct image image; /* its id, name, form and size only */
 	struct strv names;
 	bool read_only; /* comes from GPURUN_STORE_RO */
 	bool in_use;
@@ -98,6 +98,9 @@ struct store_entry {
 };
 int store_list(struct store *s, struct arena *a, struct store_entry **ret, size_t *ret_n,
 	       struct err *e);
+
+/** store_find - the one image whose id begins with @id, in full; -ENOENT: none, or several */
+int store_find(struct store *s, struct arena *a, const char *id, struct image *ret);
 
 /** store_remove - by name or id prefix; ERR_TOPIC_BUSY while it runs, ERR_TOPIC_NOT_FOUND */
 int store_remove(struct store *s, struct arena *a, const char *name, struct err *e);

@@ -209,23 +209,6 @@ static void json_image(struct answer *w, const struct image *m)
 	answer_add(w, jsonw_text(&j, NULL));
 }
 
-/* By the beginning of its id, as "gpurun images" prints it. */
-static int image_by_id(struct store *s, struct arena *a, const char *what, struct image *ret)
-{
-	struct store_entry *v = NULL;
-	size_t n = 0, found = 0;
-
-	if (store_list(s, a, &v, &n, NULL) < 0)
-		return -ENOENT;
-	for (size_t i = 0; i < n; i++) {
-		if (!str_after(v[i].image.id, what))
-			continue;
-		*ret = v[i].image;
-		found++;
-	}
-	return found == 1 ? 0 : -ENOENT;
-}
-
 /* As run would take it; an archive that is not in the store yet is unpacked. */
 static int image_find(const struct cmd_in *in, const char *what, struct image *ret, struct err *e)
 {
@@ -245,7 +228,8 @@ static int image_find(const struct cmd_in *in, const char *what, struct image *r
 	o.form_flat = !store_overlay(s);
 	r = store_ensure(s, in->a, &ref, &o, ret, &lock, e);
 	(void)fd_close(lock);
-	if (r < 0 && e->topic == ERR_TOPIC_NOT_FOUND && image_by_id(s, in->a, what, ret) >= 0) {
+	/* by the beginning of its id, as "gpurun images" prints it */
+	if (r < 0 && e->topic == ERR_TOPIC_NOT_FOUND && store_find(s, in->a, what, ret) >= 0) {
 		*e = (struct err){ 0 };
 		r = 0;
 	}

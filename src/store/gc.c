@@ -47,8 +47,9 @@ static int read_names(struct arena *a, const struct place *p, const char *dir, s
 /* ---- links ------------------------------------------------------------------------------ */
 
 /* Remove the links of @dir that point to @file, or, without one, to no record. */
-static int drop_links(struct arena *a, const struct place *p, const char *dir, const char *file)
+static int drop_links(const struct place *p, const char *dir, const char *file)
 {
+	_cleanup_arena_ struct arena *a = arena_new(0); /* prune --all comes here for every image */
 	_cleanup_fd_ int fd = open_dir(p, dir);
 	struct strv names = { 0 };
 	char target[NAME_MAX + 1];
@@ -98,29 +99,33 @@ void trash_sweep(const struct place *p)
 		remove_soon(fd, NULL, lock);
 }
 
-/* What the records refer to, as "d/ID" with d the first letter of layers or trees. */
+/* What the record refers to, as "d/ID" with d the first letter of layers or trees. */
+static int mark_one(const struct place *p, const char *file, struct seen *marks)
+{
+	_cleanup_arena_ struct arena *a = arena_new(0); /* a record may have megabytes of labels */
+	_cleanup_fd_ int fd = -1;
+	struct record rec;
+	struct image image;
+	int r = image_load(p, a, file, &image, &rec, &fd, NULL);
+	char kind;
+
+	if (r == -ENOENT || (r == -ESTALE && !image_stored(p, a, file)))
+		return 0;
+	if (r < 0) /* torn, and somebody holds it: damaged */
+		return r == -ESTALE ? -EBADMSG : r;
+	kind = image.form == IMAGE_FORM_LAYERS ? 'l' : 't';
+	for (size_t k = 0; k < rec.lowers.n; k++)
+		(void)seen_add(marks, kind, rec.lowers.v[k], strlen(rec.lowers.v[k]));
+	return 0;
+}
+
 static int mark(struct arena *a, const struct place *p, struct seen *marks)
 {
 	struct strv files = { 0 };
 	int r = read_names(a, p, STORE_IMAGES, &files);
 
-	for (size_t i = 0; r == 0 && i < files.n; i++) {
-		_cleanup_fd_ int fd = -1;
-		struct record rec;
-		struct image image;
-		char kind;
-
-		r = image_load(p, a, files.v[i], &image, &rec, &fd, NULL);
-		if (r == -ENOENT || (r == -ESTALE && !image_stored(p, a, files.v[i]))) {
-			r = 0;
-			continue;
-		}
-		if (r == -ESTALE) /* and somebody holds it */
-			r = -EBADMSG;
-		kind = r == 0 && image.form == IMAGE_FORM_LAYERS ? 'l' : 't';
-		for (size_t k = 0; r == 0 && k < rec.lowers.n; k++)
-			(void)seen_add(marks, kind, rec.lowers.v[k], strlen(rec.lowers.v[k]));
-	}
+	for (size_t i = 0; r == 0 && i < files.n; i++)
+		r = mark_one(p, files.v[i], marks);
 	return r;
 }
 
@@ -190,9 +195,9 @@ int image_drop(const struct place *p, struct arena *a, const char *file)
 	if (r == 0 && place_user(p, arena_strndup(a, file, IMAGE_ID_HEX), NULL))
 		r = -EWOULDBLOCK;
 	if (r == 0)
-		r = drop_links(a, p, STORE_NAMES, file);
+		r = drop_links(p, STORE_NAMES, file);
 	if (r == 0)
-		r = drop_links(a, p, STORE_FILES, file);
+		r = drop_links(p, STORE_FILES, file);
 	if (r == 0 && unlinkat(p->fd, path, 0) < 0)
 		r = -errno;
 	return r;
@@ -343,9 +348,9 @@ static int prune(struct arena *a, const struct place *p, bool all, struct store_
 	if (r == 0)
 		r = prune_garbage(a, p, &ret->layers, e);
 	if (r == 0)
-		r = drop_links(a, p, STORE_NAMES, NULL);
+		r = drop_links(p, STORE_NAMES, NULL);
 	if (r == 0)
-		r = drop_links(a, p, STORE_FILES, NULL);
+		r = drop_links(p, STORE_FILES, NULL);
 	if (r == 0)
 		r = prune_locks(a, p);
 	return r < 0 ? r : empty_trash(p, n);

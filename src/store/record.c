@@ -330,15 +330,11 @@ static const char *value_of(const char *s, const char *key)
 int record_parse(struct arena *a, const char *text, size_t len, struct record *ret)
 {
 	struct record rec = { .unpacked = 0 };
-	char *copy;
-	struct reader r;
+	struct reader r = { text, text + len };
 	const char *s;
 
 	if (len > RECORD_MAX)
 		return -EBADMSG;
-	copy = arena_alloc(a, len);
-	memcpy(copy, text, len);
-	r = (struct reader){ copy, copy + len };
 	s = next_string(&r);
 	if (!s || !str_eq(s, RECORD_MAGIC))
 		return -EBADMSG;

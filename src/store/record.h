@@ -46,7 +46,7 @@ struct record {
 
 const char *record_format(struct arena *a, const struct record *r, size_t *ret_len);
 
-/** record_parse - -EBADMSG for anything that record_format would not write */
+/** record_parse - -EBADMSG for anything that record_format would not write; @ret points into @text */
 int record_parse(struct arena *a, const char *text, size_t len, struct record *ret);
 
 #endif

@@ -23,28 +23,39 @@
 #include "tree.h"
 #include "walk.h"
 
-#define VERIFY_ARENA ((size_t)4 << 30)
-#define VERIFY_FIRST ((size_t)1 << 12)
+/*
+ * What a table may take: so much for each byte of the list, which a list without the directories of
+ * its paths would exceed, and no more than this, which is enough for UNPACK_ENTRIES_MAX paths.
+ */
+#define VERIFY_ROOM     ((size_t)4 << 30)
+#define VERIFY_FACTOR   16
+#define VERIFY_LEAST    ((size_t)1 << 20)
+#define VERIFY_OVERHEAD 32 /* of an object in an arena, at most */
+#define VERIFY_FIRST    ((size_t)1 << 12)
 
 /*
  * struct word - what the list says of a path
+ * @next:   the one that was met first after it; the directory @above comes before
  * @said, @opaque, @gone: the number of the record that last described it, called it opaque,
- *	    removed it; 0: none did
+ *	    removed it (when all is read: or a directory above it); 0: none did
  */
 struct word {
-	const char *path; /* NULL: free slot */
+	struct word *above, *next;
 	enum listing_type type;
 	unsigned int mode;
 	uint64_t size;
 	uint32_t crc;
 	uint64_t said, opaque, gone;
 	bool met; /* on the disk */
+	uint16_t len;
+	char path[];
 };
 
 struct table {
 	struct arena *arena;
-	struct word *v;
-	size_t n, cap;
+	struct word **v, *first, **last;
+	size_t n, cap, room;
+	int full; /* what it means when there is no room; -errno */
 	uint64_t records;
 };
 
@@ -84,67 +95,132 @@ static void damage(struct check *c, const char *path, const char *why)
 
 /* ---- the table -------------------------------------------------------------------------- */
 
-static struct word *table_slot(const struct table *t, const char *path)
+static struct word **table_slot(const struct table *t, const char *path, size_t len)
 {
 	static const uint64_t key[2] = { 1, 2 }; /* damage is looked for here, not malice */
-	size_t i = (size_t)siphash(key, path, strlen(path)) & (t->cap - 1);
+	size_t i = (size_t)siphash(key, path, len) & (t->cap - 1);
 
-	while (t->v[i].path && !str_eq(t->v[i].path, path))
+	while (t->v[i] && (t->v[i]->len != len || memcmp(t->v[i]->path, path, len) != 0))
 		i = (i + 1) & (t->cap - 1);
 	return &t->v[i];
 }
 
-static void table_begin(struct table *t)
+static int table_begin(struct table *t, int list)
 {
-	t->arena = arena_new(VERIFY_ARENA);
-	t->cap = VERIFY_FIRST;
-	t->v = ARENA_ARRAY(t->arena, struct word, t->cap);
-}
+	struct stat st;
 
-static struct word *table_get(struct table *t, const char *path)
-{
-	struct word *w = table_slot(t, path);
-
-	if (w->path)
-		return w;
-	if (++t->n > t->cap / 2) {
-		struct table old = *t;
-
-		t->cap *= 2;
-		t->v = ARENA_ARRAY(t->arena, struct word, t->cap);
-		for (size_t i = 0; i < old.cap; i++) {
-			if (old.v[i].path)
-				*table_slot(t, old.v[i].path) = old.v[i];
-		}
-		w = table_slot(t, path);
+	if (fstat(list, &st) < 0)
+		return -errno;
+	t->room = VERIFY_ROOM;
+	t->full = -EFBIG;
+	if ((uint64_t)st.st_size < (VERIFY_ROOM - VERIFY_LEAST) / VERIFY_FACTOR) {
+		t->room = (size_t)st.st_size * VERIFY_FACTOR + VERIFY_LEAST;
+		t->full = -EBADMSG;
 	}
-	w->path = arena_strdup(t->arena, path);
-	return w;
+	t->arena = arena_new(t->room);
+	t->room -= LISTING_BUFFER + VERIFY_OVERHEAD;
+	t->cap = VERIFY_FIRST;
+	t->room -= t->cap * sizeof(struct word *) + VERIFY_OVERHEAD;
+	t->v = ARENA_ARRAY(t->arena, struct word *, t->cap);
+	t->last = &t->first;
+	return 0;
 }
 
-static void table_hear(struct table *t, const struct listing_entry *e)
+static bool table_takes(struct table *t, size_t size)
 {
-	struct word *w = table_get(t, e->path);
-	struct word other = { .type = LISTING_FILE };
+	if (size + VERIFY_OVERHEAD > t->room)
+		return false;
+	t->room -= size + VERIFY_OVERHEAD;
+	return true;
+}
 
+static int table_double(struct table *t)
+{
+	struct table old = *t;
+
+	if (!table_takes(t, 2 * t->cap * sizeof(struct word *)))
+		return t->full;
+	t->cap *= 2;
+	t->v = ARENA_ARRAY(t->arena, struct word *, t->cap);
+	for (size_t i = 0; i < old.cap; i++) {
+		if (old.v[i])
+			*table_slot(t, old.v[i]->path, old.v[i]->len) = old.v[i];
+	}
+	return 0;
+}
+
+static int table_add(struct table *t, const char *path, size_t len, struct word *above,
+		     struct word **ret)
+{
+	struct word *w;
+
+	if ((t->n + 1 > t->cap / 2 && table_double(t) < 0) || !table_takes(t, sizeof(*w) + len + 1))
+		return t->full;
+	w = arena_alloc(t->arena, sizeof(*w) + len + 1);
+	w->above = above;
+	w->len = (uint16_t)len;
+	memcpy(w->path, path, len);
+	*table_slot(t, path, len) = w;
+	t->n++;
+	*t->last = w;
+	t->last = &w->next;
+	*ret = w;
+	return 0;
+}
+
+/* Where the name of the directory ends that @path's first @len bytes are in. */
+static size_t dir_len(const char *path, size_t len)
+{
+	while (len > 0 && path[len - 1] != '/')
+		len--;
+	return len > 0 ? len - 1 : 0;
+}
+
+/* The word of a path, made with those of the directories above it where they are missing. */
+static int table_get(struct table *t, const char *path, struct word **ret)
+{
+	size_t len = strlen(path), n = len;
+	struct word *w = *table_slot(t, path, n);
+	int r = 0;
+
+	while (!w && n > 0) {
+		n = dir_len(path, n);
+		w = *table_slot(t, path, n);
+	}
+	if (!w)
+		r = table_add(t, path, 0, NULL, &w);
+	while (r == 0 && n < len) {
+		n += 1 + strcspn(path + n + 1, "/");
+		r = table_add(t, path, n, w, &w);
+	}
+	*ret = w;
+	return r;
+}
+
+static int table_hear(struct table *t, const struct listing_entry *e)
+{
+	struct word *w, *other = NULL;
+	int r = table_get(t, e->path, &w);
+
+	if (r == 0 && e->type == LISTING_HARD)
+		r = table_get(t, e->target, &other);
+	if (r < 0)
+		return r;
 	t->records++;
 	if (e->type == LISTING_GONE) {
 		w->gone = t->records;
-		return;
+		return 0;
 	}
 	if (e->type == LISTING_OPAQUE) {
 		w->opaque = t->records;
-		return;
+		return 0;
 	}
-	if (e->type == LISTING_HARD) {
-		other = *table_get(t, e->target);
-		w = table_slot(t, e->path);
-	}
-	w->type = e->type == LISTING_HARD ? other.type : e->type;
-	w->mode = e->type == LISTING_HARD ? other.mode : e->mode;
-	w->size = e->type == LISTING_HARD ? other.size : e->size;
-	w->crc = e->type == LISTING_HARD ? other.crc : e->crc;
+	w->type = other ? other->type : e->type;
+	w->mode = other ? other->mode : e->mode;
+	w->size = other ? other->size : e->size;
+	w->crc = other ? other->crc : e->crc;
 	w->said = t->records;
+	return 0;
 }
 
 static int table_read(struct table *t, int list)
@@ -154,35 +230,18 @@ static int table_read(struct table *t, int list)
 	struct listing_entry e;
 	int r = listing_open(t->arena, list, &reader, &h);
 
-	while (r == 0 && (r = listing_next(&reader, &e)) > 0) {
-		table_hear(t, &e);
-		r = 0;
+	while (r == 0 && (r = listing_next(&reader, &e)) > 0)
+		r = table_hear(t, &e);
+	for (struct word *w = t->first; w; w = w->next) {
+		if (w->above && w->above->gone > w->gone)
+			w->gone = w->above->gone;
 	}
 	return r;
 }
 
-/* When was the path, or a directory above it, removed last? */
-static uint64_t last_gone(const struct table *t, const struct word *w)
+static bool word_is_gone(const struct word *w)
 {
-	uint64_t last = w->gone;
-	char path[PATH_MAX];
-	char *slash;
-
-	memcpy(path, w->path, strlen(w->path) + 1);
-	while ((slash = strrchr(path, '/')) != NULL) {
-		uint64_t gone;
-
-		*slash = '\0';
-		gone = table_slot(t, path)->gone;
-		if (gone > last)
-			last = gone;
-	}
-	return last;
-}
-
-static bool word_is_gone(const struct table *t, const struct word *w)
-{
-	return w->said == 0 || last_gone(t, w) > w->said;
+	return w->said == 0 || w->gone > w->said;
 }
 
 /* ---- the disk --------------------------------------------------------------------------- */
@@ -271,7 +330,7 @@ static const char *check_one(struct check *c, const struct word *w, int dirfd, c
 		return check_file(c, w, dirfd, name);
 	if (w->type == LISTING_LINK)
 		return check_link(w, dirfd, name);
-	if (w->type == LISTING_DIR && w->opaque > last_gone(&c->table, w))
+	if (w->type == LISTING_DIR && w->opaque > w->gone)
 		return check_opaque(dirfd, name);
 	return NULL;
 }
@@ -279,10 +338,10 @@ static const char *check_one(struct check *c, const struct word *w, int dirfd, c
 static int visit(void *arg, const struct walk_entry *e)
 {
 	struct check *c = arg;
-	struct word *w = table_slot(&c->table, e->path);
+	struct word *w = *table_slot(&c->table, e->path, strlen(e->path));
 	const char *why;
 
-	if (!w->path || word_is_gone(&c->table, w)) {
+	if (!w || word_is_gone(w)) {
 		damage(c, e->path, "it was not there when the image was unpacked");
 		return 0;
 	}
@@ -295,10 +354,8 @@ static int visit(void *arg, const struct walk_entry *e)
 
 static void report_missing(struct check *c)
 {
-	for (size_t i = 0; i < c->table.cap; i++) {
-		const struct word *w = &c->table.v[i];
-
-		if (w->path && *w->path && !w->met && !word_is_gone(&c->table, w))
+	for (const struct word *w = c->table.first; w; w = w->next) {
+		if (*w->path && !w->met && !word_is_gone(w))
 			damage(c, w->path, "it is missing");
 	}
 }
@@ -307,15 +364,17 @@ static int check_opened(struct check *c, int list)
 {
 	const struct word *root;
 	struct stat st;
-	int r = table_read(&c->table, list);
+	int r = table_begin(&c->table, list);
 
+	if (r == 0)
+		r = table_read(&c->table, list);
 	if (r < 0) {
 		if (!host_failed(c, -r))
 			damage(c, "", r == -EBADMSG ? "the list is damaged" : err_text(-r));
 		return c->failed;
 	}
-	root = table_slot(&c->table, "");
-	if (fstat(c->fs, &st) == 0 && root->path && (st.st_mode & 07777) != root->mode)
+	root = *table_slot(&c->table, "", 0);
+	if (fstat(c->fs, &st) == 0 && root && (st.st_mode & 07777) != root->mode)
 		damage(c, "", "the mode has changed");
 	r = walk_tree(c->fs, visit, c);
 	if (r == 0)
@@ -344,7 +403,6 @@ static int check_directory(struct check *c, const struct place *p, const char *d
 		return c->failed;
 	}
 	memset(&c->table, 0, sizeof(c->table));
-	table_begin(&c->table);
 	r = check_opened(c, list);
 	arena_free(c->table.arena);
 	c->fs = fd_close(c->fs);
