@@ -78,8 +78,8 @@ static UNUSED size_t unescape(char *s)
 	for (p = s; *p; p++) {
 		unsigned int byte;
 
-		if (*p == '%' && isxdigit((unsigned char)p[1]) &&
-		    isxdigit((unsigned char)p[2]) && sscanf(p + 1, "%2x", &byte) == 1) {
+		if (*p == '%' && isxdigit((unsigned char)p[1]) && isxdigit((unsigned char)p[2]) &&
+		    sscanf(p + 1, "%2x", &byte) == 1) {
 			*out++ = (char)byte;
 			p += 2;
 		} else {
