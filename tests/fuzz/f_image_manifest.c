@@ -2,7 +2,7 @@
 /*
  * Any text as one of the documents that describe an image: manifest.json, index.json, or a
  * manifest or index below it (whose digest is made right, or nothing would ever be read).  The
- * first byte says which.
+ * first byte says which; its bits above choose among the images that are there.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +11,7 @@
 
 #include <gpurun/fd.h>
 #include <gpurun/image.h>
+#include <gpurun/str.h>
 
 #define INPUT_MAX 16384
 
@@ -61,22 +62,32 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const char layout[] = "{\"imageLayoutVersion\":\"1.0.0\"}", config[] = "{}";
 	struct image_ref ref = { .path = "x", .text = "x" };
 	struct image_manifest m = { 0 };
+	static const char *const tags[] = { NULL, "a", "@1", "library/a:b" };
 	struct image_source *s = NULL;
+	const char *arch = "amd64";
 	struct err e = { 0 };
+	uint8_t what;
 
-	if (size == 0 || size > INPUT_MAX)
+	if (size < 2 || size > INPUT_MAX)
 		return 0;
-	if (data[0] != 'd')
+	what = data[0];
+	if (what >= '0' && what <= '9') { /* "3d": the same with a tag and an architecture */
+		ref.tag = tags[(what - '0') % ELEMENTS(tags)];
+		arch = what > '4' ? "arm64" : arch;
+		what = *++data;
+		size--;
+	}
+	if (what != 'd')
 		member(fd, "oci-layout", layout, strlen(layout));
 	member(fd, "blobs/sha256/44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a",
 	       config, strlen(config));
-	if (data[0] == 'd')
+	if (what == 'd')
 		member(fd, "manifest.json", data + 1, size - 1);
-	else if (data[0] == 'i')
+	else if (what == 'i')
 		member(fd, "index.json", data + 1, size - 1);
 	else
-		blob(fd, data[0] == 'm' ? "manifest" : "index", data + 1, size - 1);
-	if (image_open(a, fd, &ref, -1, "amd64", &s, &m, &e) < 0 && !err_is_set(&e))
+		blob(fd, what == 'm' ? "manifest" : "index", data + 1, size - 1);
+	if (image_open(a, fd, &ref, -1, arch, &s, &m, &e) < 0 && !err_is_set(&e))
 		abort();
 	image_close(s);
 	return 0;

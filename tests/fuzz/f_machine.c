@@ -12,6 +12,7 @@
 #include <gpurun/driver.h>
 #include <gpurun/fd.h>
 #include <gpurun/host.h>
+#include <gpurun/job.h>
 
 #include "../../src/audit/look.h"
 #include "../../src/host/look.h"
@@ -66,6 +67,8 @@ static const char *const files[] = {
 	"/usr/lib/x86_64-linux-gnu/libnvidia-ml.so.550.163.01",
 	"/etc/cdi/a.json",
 	"/etc/cdi/b.yaml",
+	"/etc/gpurun/site.d/a.json",
+	"/gpurun-kernel", /* of our own, see kernel.c: what only a system call can tell */
 };
 
 static void put_file(struct arena *a, int root, const char *path, const char *text, size_t n)
@@ -79,6 +82,7 @@ static void put_file(struct arena *a, int root, const char *path, const char *te
 
 static void make_machine(struct feed *f, int root)
 {
+	put_file(f->a, root, "/gpurun-kernel", "overlay=1\n", strlen("overlay=1\n"));
 	while (f->n > 1) {
 		const char *path = files[(unsigned int)(*f->p - '0') % ELEMENTS(files)];
 		const uint8_t *end;
@@ -168,6 +172,19 @@ static void look_gpus(struct arena *a, const struct sysroot *root, const struct 
 		must(sight.files.v[i].dst[0] == '/');
 }
 
+static void look_job(struct arena *a, const struct sysroot *root, const struct host *h)
+{
+	const struct job_options o = { .contain = false };
+	struct edits ed = { 0 };
+	struct strv warn = { 0 };
+	struct err e = { 0 };
+	int r = job_edits(a, root, h, &o, &ed, &warn, &e);
+
+	must((r < 0) == (err_is_set(&e) != 0));
+	for (size_t i = 0; i < ed.ops.n; i++)
+		must(ed.ops.v[i].dst[0] == '/' && ed.ops.v[i].why);
+}
+
 static void look_figures(struct arena *a, const struct sysroot *root)
 {
 	struct look_usage u;
@@ -193,6 +210,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	make_machine(&f, top);
 	look_host(a, &root, &h);
 	look_gpus(a, &root, &h);
+	look_job(a, &root, &h);
 	look_figures(a, &root);
 	must(remove_contents(top, NULL) == 0 && rmdir(dir) == 0);
 	return 0;

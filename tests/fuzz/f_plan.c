@@ -290,7 +290,7 @@ static int fill_gpus(struct bytes *b, struct plan_case *c)
 static void fill_rest(struct bytes *b, struct plan_case *c)
 {
 	static const struct sock_filter filter[] = { { 6, 0, 0, 0x7fff0000 } };
-	static struct plan_seccomp seccomp = { filter, 1, "x" };
+	static struct plan_seccomp seccomp = { .prog = filter, .len = 1, .name = "x" };
 	struct device_rule *nodes = ARENA_ARRAY(b->a, struct device_rule, c->req.devices.n + 1);
 
 	for (size_t i = 0; i < c->req.devices.n; i++)
