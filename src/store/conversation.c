@@ -60,20 +60,38 @@ static int keep_descriptors(int sock, const struct worker_input *in, int words)
 	return sys_close_range(FD_FREE, ~0U, 0);
 }
 
-/* In the child: Ctrl-C is the parent's to hear, and there is no life without the parent. */
+/* In the child, which has not become a worker: @sock is what it was. */
+static __attribute__((noreturn)) void fail_worker(const struct worker_input *in, int sock, int err)
+{
+	struct msg m = { .type = MSG_FAILED };
+
+	err_sys(&m.err, -err, "%s: the unpack worker", in->ref->text);
+	(void)!send(sock, &m, sizeof(m), MSG_NOSIGNAL);
+	_exit(EXIT_GPURUN);
+}
+
+/*
+ * In the child: Ctrl-C is the parent's to hear, and there is no life without the parent.  A file
+ * over the limit of its user's is an error with a name, as a full disk is.
+ */
 static __attribute__((noreturn)) void become_worker(const struct worker_input *in, int sock,
 						    int words, const sigset_t *mask, pid_t parent)
 {
 	struct worker_input mine = *in;
+	int r;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent || keep_descriptors(sock, in, words) < 0)
+	if (getppid() != parent)
 		_exit(EXIT_GPURUN);
+	r = keep_descriptors(sock, in, words);
+	if (r < 0)
+		fail_worker(in, sock, r);
 	mine.source = FD_SOURCE;
 	mine.stage = FD_STAGE;
 	for (size_t i = 0; i < ELEMENTS(ours); i++)
 		(void)signal(ours[i], ours[i] == SIGTERM ? SIG_DFL : SIG_IGN);
 	(void)signal(SIGQUIT, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN);
 	(void)sigprocmask(SIG_SETMASK, mask, NULL);
 	worker_run(&mine, FD_SOCK);
 }

@@ -20,6 +20,7 @@ first_start() {
 	[ "$status" = 0 ] || {
 		is "$status" 125
 		[ "$(grep -c '^gpurun: ' <<< "$stderr")" = 1 ]
+		hasnt "$stderr" 'ended with status 125$'
 	}
 	FIRST=$status
 	"$GPURUN" prune > /dev/null # to delete takes descriptors, too
@@ -69,6 +70,7 @@ first_start() {
 		rm -rf "$T/store"
 		try_command bash -c "ulimit -v $n; exec \"\$@\"" - "$GPURUN" -q "$T/image.tar" cat /file
 		[ "$status" = 125 ]
+		one_message
 		says 'memory|space'
 		nothing_left
 	done
@@ -80,7 +82,8 @@ first_start() {
 		try_command bash -c "ulimit -f $n; exec \"\$@\"" - "$GPURUN" -q "$T/image.tar" cat /file
 		is "$status" 125
 		one_message
-		says 'image.tar.*[Ff]ile'
+		says 'image.tar.*[Ff]ile|File too large'
+		hasnt "$stderr" 'ended by signal'
 		nothing_left
 	done
 	works -q "$T/image.tar" cat /file
