@@ -3,6 +3,12 @@
 # What keeps a command in: each layer with the control that shows it would be seen when missing.
 load common
 
+test_setup_file() {
+	small "$FILE_DIR/root"
+	mkdir "$FILE_DIR/root/proc"
+	${CC:-cc} -std=gnu17 -O1 -Wall -static -s -o "$FILE_DIR/root/bin/reach" "$HELPERS/reach.c"
+}
+
 # ---- masks -----------------------------------------------------------------------------------
 
 # An image in which what is a directory of ours is a link: hidden paths are hidden by their names.
@@ -224,6 +230,105 @@ writable_cgroups='$6 ~ /^rw/ && / - cgroup2? / { print $5 }'
 	has "$output" 0000000000040000
 	"$GPURUN" kill -s KILL confined
 	wait $! || true
+}
+
+# ---- system calls, as they are made ---------------------------------------------------------------
+
+# reached WORD... - the answers, each once
+reached() {
+	works -q "$@" "dir:$FILE_DIR/root" reach calls
+	output=$(grep -v -e '^i386' -e '^x32' <<< "$output" | sort -u | tr '\n' ' ')
+}
+
+@test "calls for namespaces and mounts, unknown ones, and those that are never allowed" {
+	local never='never EPERM ' unknown='unknown ENOSYS '
+	for options in "" --root "--pid host" "--cap-add SYS_CHROOT"; do
+		# shellcheck disable=SC2086 # words
+		reached $options
+		is "$output" "clone EPERM clone3 ENOSYS fork EINVAL mount EPERM ${never}${unknown}unshare EPERM "
+	done
+	# the kernel's own words for calls that mean nothing
+	for options in --nested "--nested --root"; do
+		# shellcheck disable=SC2086
+		reached $options
+		is "$output" "clone EINVAL clone3 EINVAL fork EINVAL mount EBADF mount EFAULT mount EINVAL ${never}${unknown}unshare EINVAL "
+	done
+	reached --security-opt seccomp=unconfined
+	hasnt "$output" 'clone3 ENOSYS|never EPERM'
+}
+
+@test "calls of i386 and x32 are answered as by a kernel without them" {
+	[ "$(uname -m)" = x86_64 ] || skip "for x86_64"
+	for options in "" --root --nested; do
+		# shellcheck disable=SC2086 # words
+		works -q $options "dir:$FILE_DIR/root" reach calls
+		is "$(grep -e '^i386' -e '^x32' <<< "$output" | sort -u)" $'i386 ENOSYS\nx32 ENOSYS'
+	done
+	"$FILE_DIR/root/bin/reach" calls | grep -q 'i386 ok' || cannot "this kernel runs no i386 programs"
+	works -q --security-opt seccomp=unconfined "dir:$FILE_DIR/root" reach calls
+	has "$output" 'i386 ok'
+}
+
+# ---- other processes -----------------------------------------------------------------------------
+
+# everybody PID... - "PID: what is had of it", for all that are in the container
+everybody='for p in /proc/[0-9]*; do p=${p#/proc/}; [ $p = $$ ] || echo $p $(cat /proc/$p/comm): $(reach process $p); done'
+
+# pending COMMAND... - which is held where it would begin to run
+pending() {
+	strace -f -o "$T/trace" -E ASAN_OPTIONS=detect_leaks=0 -e trace=execve -e inject=execve:delay_enter=20000000 \
+		"$@" > "$T/pending" 2>&1 &
+	PENDING=$!
+}
+
+# seen PATTERN - of what somebody sees who has entered
+seen() {
+	output=$("$GPURUN" exec reached sh -c "$everybody" 2> /dev/null) && has "$output" "$1"
+}
+
+@test "nothing is had of the reaper, nor of who is about to run the command" {
+	local options held
+	need strace
+	for options in "" "--security-opt landlock=off" "--security-opt landlock=off --security-opt seccomp=unconfined"; do
+		# shellcheck disable=SC2086 # words
+		"$GPURUN" -q --name reached $options "dir:$FILE_DIR/root" sleep 1000 &
+		wait_for 10 "$GPURUN" exec reached true
+		pending "$GPURUN" exec reached true
+		wait_for 10 seen '^[0-9]+ gpurun:'
+		# two Landlock domains see nothing of each other; without them it is that we are no files of theirs
+		[ -z "$options" ] || has "$output" '^2 sleep: .*mem.*environ.*pidfd_getfd.*process_vm_readv.*ptrace'
+		is "$(grep -v '^2 sleep' <<< "$output" | sed 's/.*: *//' | tr -d '\n')" ''
+		kill -9 $PENDING
+		"$GPURUN" kill -s KILL reached
+		wait || true
+		# the first process, whose child is to become the command; and where there is no reaper.
+		# As an ordinary user nobody can enter so early.
+		[ "$(id -u)" = 0 ] || continue
+		for held in "" --no-init; do
+			# shellcheck disable=SC2086
+			pending "$GPURUN" -q --name reached $options $held "dir:$FILE_DIR/root" true
+			wait_for 10 seen '^1 gpurun'
+			is "$(sed 's/.*: *//' <<< "$output" | tr -d '\n')" ''
+			kill -9 $PENDING
+			wait_for 10 no_process
+		done
+	done
+}
+
+@test "the caller's terminal is not taken away" {
+	need python3
+	for options in "" --root --nested "--pid host" "--security-opt seccomp=unconfined"; do
+		# shellcheck disable=SC2086 # words
+		try_command python3 "$HELPERS/terminal.py" $'expect END\nend\n' "$GPURUN" -q --no-tty -v "$T/tmp:/out" $options \
+			"dir:$FILE_DIR/root" sh -c 'reach terminal > /out/answers; echo END'
+		is "$status" 0
+		is "$(cat "$T/tmp/answers")" $'0 EPERM\n1 EPERM'
+	done
+	[ "$(id -u)" = 0 ] || return 0
+	# the control: root may, by force
+	try_command python3 "$HELPERS/terminal.py" $'expect END\nend\n' \
+		sh -c 'trap "" HUP; "$1" terminal > answers; echo END' - "$FILE_DIR/root/bin/reach"
+	is "$(cat "$T/tmp/answers")" $'0 EPERM\n1 ok'
 }
 
 # ---- keys ------------------------------------------------------------------------------------------
