@@ -115,7 +115,7 @@ $(BUILD)/gen/seccomp_%.h: $(BUILD)/seccomp-gen $(POLICIES)
 	@mkdir -p $(@D)
 	$(call say,GEN)$(BUILD)/seccomp-gen $* $(POLICIES) $@ $(BUILD)/gen/seccomp-$*.txt
 
-$(BUILD)/src/profile/builtin.o $(BUILD)/unit/t_profile_builtin.o: $(GEN)
+$(BUILD)/src/profile/builtin.o $(BUILD)/unit/t_profile_builtin.o $(BUILD)/unit/t_profile_policy.o: $(GEN)
 
 # doctor's probe: plain flags in every variant, linked with an empty library of libcuda's name.
 PROBE_CC := $(CC) -std=gnu17 -Os -Wall -Wextra -ffreestanding -fno-stack-protector -fPIC -shared -nostdlib -s \
