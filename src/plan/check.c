@@ -141,6 +141,10 @@ static const char *check_real_root(const struct plan *p)
 			return "started by root without the masks of /proc and /sys";
 	if (p->process.caps.bounding & UINT64_C(1) << CAP_SYS_ADMIN)
 		return "started by root with CAP_SYS_ADMIN";
+	if ((!p->process.seccomp || p->process.seccomp_digest ||
+	     str_after(p->process.seccomp_name, "nested")) &&
+	    !p->container.no_cgroupns)
+		return "started by root with cgroup namespaces inside";
 	return NULL;
 }
 
