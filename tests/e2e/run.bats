@@ -280,6 +280,10 @@ in_bb() {
 	works --mount "type=bind,source=$PWD/d,target=/m,readonly" "$BUSYBOX" sh -c 'cat /m/file; touch /m/x 2>&1; true'
 	has "$output" content
 	has "$output" Read-only
+	# of two on one place the later one is seen
+	works -v "$PWD/d:/data:ro" -v "$PWD/d:/data" "$BUSYBOX" touch /data/later
+	works -v "$PWD/d:/data" -v "$PWD/d:/data:ro" "$BUSYBOX" sh -c 'touch /data/no 2>&1; true'
+	has "$output" 'Read-only'
 }
 
 @test "-v: over a symbolic link of the image it stays inside" {
