@@ -66,7 +66,7 @@ struct spot {
  * @dev:    the fresh tmpfs on /dev, for Landlock: what the user mounts over it is not in it
  * @nodes:  file system of the last device node, which can be opened there
  * @place:  the directory of the last destination (place.c)
- * @absent: operations on paths that are not there: nothing is to be hidden
+ * @absent: operations that were left out: nothing is there to be hidden, or to be bound on
  * @signals: signalfd of init
  * @tty:    slave side of the container's terminal
  * @ignored: signals that stay ignored in the payload (nohup and background jobs)

@@ -193,7 +193,7 @@ int op_attach(struct child *c, const struct op *op, int tree, bool directory, st
 	target = target_open(c, op, directory, e);
 	if (is_left_out(op, target)) {
 		*e = (struct err){ 0 };
-		return 0;
+		return op->kind == OP_BIND; /* what hides something is asked for all the same */
 	}
 	if (target < 0)
 		return target;
@@ -202,11 +202,11 @@ int op_attach(struct child *c, const struct op *op, int tree, bool directory, st
 	return r < 0 ? op_error(op, -r, e) : 0;
 }
 
-/* A source that cannot be bound: 0 when it need not be there. */
+/* A source that cannot be bound: 1 when it need not be there. */
 static int source_failed(const struct op *op, const char *src, int r, struct err *e)
 {
 	if (r == -ENOENT && (op->flags & OPF_OPTIONAL))
-		return 0;
+		return 1;
 	err_sys(e, -r, "%s (%s)", src, op->why);
 	if (r == -EINVAL)
 		err_hint(e,
@@ -259,9 +259,11 @@ static int bind_long(struct child *c, const struct op *op, struct err *e)
 static int bind_host(struct child *c, const struct op *op, const char *src, struct err *e)
 {
 	_cleanup_fd_ int tree = -1;
+	int r;
 
 	tree = sys_open_tree(AT_FDCWD, src, OPEN_TREE_CLONE | O_CLOEXEC | AT_RECURSIVE);
-	return tree < 0 ? source_failed(op, src, tree, e) : op_attach(c, op, tree, true, e);
+	r = tree < 0 ? source_failed(op, src, tree, e) : op_attach(c, op, tree, true, e);
+	return r < 0 ? r : 0;
 }
 
 static int op_bind(struct child *c, const struct op *op, struct err *e)
@@ -271,7 +273,7 @@ static int op_bind(struct child *c, const struct op *op, struct err *e)
 
 	if (r == OP_LONG_WAY)
 		return bind_long(c, op, e);
-	return r < 0 ? r : 0;
+	return r < 0 ? r : r == OP_LEFT_OUT;
 }
 
 /* The name of the device, which the type serves for; that of a step's /dev is its label. */
