@@ -107,7 +107,7 @@ on_host() {
 		is "$status" 125
 		one_message
 		says 'directory for the state'
-		says 'XDG_RUNTIME_DIR'
+		hints 'XDG_RUNTIME_DIR'
 	done
 }
 
