@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 #include <termios.h>
 
 #include <gpurun/devices.h>
@@ -217,6 +218,8 @@ struct sync_record {
 };
 
 int sync_pair(int ret[2]);
+/* one message of a SEQPACKET socket, with a descriptor (-1: none) */
+int message_send(int sock, const struct iovec *iov, size_t n, int fd);
 int sync_send(int sock, enum sync_type type, const struct err *err, int fd);
 /* 1: a record, 0: the other side is closed, -errno.  @ret_fd, @ret_pid: -1/0 when none came */
 int sync_receive(int sock, struct sync_record *ret, int *ret_fd, pid_t *ret_pid);

@@ -35,22 +35,9 @@ int devd_patience(int sock, int seconds)
 
 int devd_send(int sock, const void *data, size_t len, int fd)
 {
-	struct iovec iov = { .iov_base = (void *)(uintptr_t)data, .iov_len = len };
-	union {
-		struct cmsghdr h;
-		char buf[CMSG_SPACE(sizeof(int))];
-	} control = { 0 };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+	const struct iovec iov = { .iov_base = (void *)(uintptr_t)data, .iov_len = len };
 
-	if (fd >= 0) {
-		m.msg_control = control.buf;
-		m.msg_controllen = sizeof(control.buf);
-		control.h.cmsg_level = SOL_SOCKET;
-		control.h.cmsg_type = SCM_RIGHTS;
-		control.h.cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(&control.h), &fd, sizeof(int));
-	}
-	return sendmsg(sock, &m, MSG_NOSIGNAL) < 0 ? -errno : 0;
+	return message_send(sock, &iov, 1, fd);
 }
 
 /* The descriptors of a message: one is kept, more are none. */

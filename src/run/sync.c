@@ -34,24 +34,13 @@ int sync_pair(int ret[2])
 	return 0;
 }
 
-/**
- * sync_send - one record
- * @err: for SYNC_ERROR, else NULL
- * @fd:  descriptor to hand over, or -1
- */
-int sync_send(int sock, enum sync_type type, const struct err *err, int fd)
+int message_send(int sock, const struct iovec *iov, size_t n, int fd)
 {
-	static const struct err none;
-	uint32_t t = type;
-	struct iovec iov[2] = {
-		{ .iov_base = &t, .iov_len = sizeof(t) },
-		{ .iov_base = (void *)(uintptr_t)(err ? err : &none), .iov_len = sizeof(none) },
-	};
 	union {
 		struct cmsghdr h;
 		char buf[CMSG_SPACE(sizeof(int))];
 	} control = { 0 };
-	struct msghdr m = { .msg_iov = iov, .msg_iovlen = err ? 2 : 1 };
+	struct msghdr m = { .msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = n };
 
 	if (fd >= 0) {
 		m.msg_control = control.buf;
@@ -65,6 +54,23 @@ int sync_send(int sock, enum sync_type type, const struct err *err, int fd)
 		if (errno != EINTR)
 			return -errno;
 	return 0;
+}
+
+/**
+ * sync_send - one record
+ * @err: for SYNC_ERROR, else NULL
+ * @fd:  descriptor to hand over, or -1
+ */
+int sync_send(int sock, enum sync_type type, const struct err *err, int fd)
+{
+	static const struct err none;
+	uint32_t t = type;
+	const struct iovec iov[2] = {
+		{ .iov_base = &t, .iov_len = sizeof(t) },
+		{ .iov_base = (void *)(uintptr_t)(err ? err : &none), .iov_len = sizeof(none) },
+	};
+
+	return message_send(sock, iov, err ? 2 : 1, fd);
 }
 
 static void sync_control(struct msghdr *m, int *ret_fd, pid_t *ret_pid)

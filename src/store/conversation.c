@@ -44,10 +44,9 @@ static int keep_descriptors(int sock, const struct worker_input *in, int words)
 
 	if (empty < 0 || dup3(empty, STDIN_FILENO, 0) < 0 || dup3(empty, STDOUT_FILENO, 0) < 0)
 		return -errno;
-#ifndef SANDBOX_ASAN /* has more to say than fits into a message */
-	if (dup3(words, STDERR_FILENO, 0) < 0)
+	/* AddressSanitizer has more to say than fits into a message */
+	if (!SANDBOX_ASAN && dup3(words, STDERR_FILENO, 0) < 0)
 		return -errno;
-#endif
 	for (size_t i = 0; i < ELEMENTS(from); i++) {
 		high[i] = fcntl(from[i], F_DUPFD_CLOEXEC, FD_FREE);
 		if (high[i] < 0)

@@ -64,9 +64,8 @@ static int set_limits(void)
 {
 	LIMIT(RLIMIT_CORE, 0);
 	LIMIT(RLIMIT_NOFILE, SANDBOX_FILES);
-#ifndef SANDBOX_ASAN /* its shadow is larger than any limit */
-	LIMIT(RLIMIT_DATA, SANDBOX_MEMORY);
-#endif
+	if (!SANDBOX_ASAN) /* its shadow is larger than any limit */
+		LIMIT(RLIMIT_DATA, SANDBOX_MEMORY);
 	return 0;
 }
 

@@ -15,6 +15,9 @@
 #ifdef __SANITIZE_ADDRESS__
 #define SANDBOX_ASAN 1
 #endif
+#ifndef SANDBOX_ASAN
+#define SANDBOX_ASAN 0
+#endif
 
 /**
  * sandbox_enter - from here on this process can write below @stage, read what it has open and

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # GNU tar and the unpacker read the same entries: of archives that GNU tar writes in all of its
-# formats, and of the fuzzers' seeds.  Where GNU tar complains about an archive nothing is said;
+# formats, and of the fuzzers' seeds that have a name of their own.  Where GNU tar complains about an archive nothing is said;
 # where it does not, names, types, sizes and targets must be the same, but for the rows below.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
@@ -103,11 +103,11 @@ compare 'added to' "$work/t.tar" must
 
 # ---- seeds: of f_tar_diff but for the last byte, of f_unpack but for the first ----
 
-for f in tests/fuzz/corpus/tar_diff/*; do
+for f in tests/fuzz/corpus/tar_diff/*[!0-9a-f]*; do
 	head -c -1 "$f" >"$work/t.tar"
 	compare "tar_diff/${f##*/}" "$work/t.tar"
 done
-for f in tests/fuzz/corpus/unpack/*; do
+for f in tests/fuzz/corpus/unpack/*[!0-9a-f]*; do
 	tail -c +2 "$f" >"$work/t.tar"
 	compare "unpack/${f##*/}" "$work/t.tar"
 done

@@ -13,10 +13,7 @@ cache=${GPURUN_TEST_CACHE:-$build/cache}
 suite=$1 component=$2
 shift 2
 
-cannot() {
-	echo "$*" >&2
-	exit 77
-}
+. "$repo/tests/helpers/apt.bash"
 
 # cached NAME - its file in the cache
 cached() {
@@ -36,11 +33,8 @@ all_cached() {
 
 all_cached "$@" && exit
 [ "$(uname -m)" = x86_64 ] || cannot "NVIDIA's packages are fetched for amd64 only"
-command -v apt-get > /dev/null && command -v dpkg-deb > /dev/null || cannot "no apt-get here"
-keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-[ -r $keyring ] || cannot "$keyring is missing"
-mirror=$(apt-get indextargets --no-release-info --format '$(REPO_URI)' | grep -m 1 '/debian/\?$') ||
-	cannot "no Debian mirror in the sources of this machine's apt"
+command -v dpkg-deb > /dev/null || cannot "no dpkg-deb here"
+apt_mirror
 mkdir -p "$cache/debs/$suite" 2> /dev/null && [ -w "$cache/debs/$suite" ] ||
 	cannot "$cache cannot be written"
 
@@ -53,31 +47,8 @@ tried=$cache/unreachable
 
 tmp=$(mktemp -d "$cache/tmp.XXXXXX")
 trap 'rm -rf "$tmp"' EXIT
-mkdir -p "$tmp"/{lists,archives}/partial "$tmp/new"
-echo "deb [arch=amd64 signed-by=$keyring] $mirror $suite $component" > "$tmp/sources.list"
-# read behind the machine's own configuration, which may name a proxy
-cat > "$tmp/apt.conf" <<- END
-	#clear APT::Update::Post-Invoke;
-	#clear APT::Update::Post-Invoke-Success;
-	Dir::Etc::sourcelist "$tmp/sources.list";
-	Dir::Etc::sourceparts "-";
-	Dir::State "$tmp";
-	Dir::State::Lists "$tmp/lists";
-	Dir::State::status "/dev/null";
-	Dir::Cache "$tmp";
-	Dir::Cache::archives "$tmp/archives";
-	Acquire::Languages "none";
-	Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
-	Acquire::Retries "1";
-	Acquire::http::Timeout "15";
-	Acquire::https::Timeout "15";
-	APT::Sandbox::User "";
-END
-bounded() {
-	timeout -k 5 "${GPURUN_TEST_DOWNLOAD_SECONDS:-180}" apt-get -c "$tmp/apt.conf" -qq "$@" \
-		> "$tmp/log" 2>&1
-}
-if ! bounded -o APT::Update::Error-Mode=any update; then
+apt_private "$tmp" "deb [arch=amd64 signed-by=$keyring] $mirror $suite $component"
+if ! apt_bounded -o APT::Update::Error-Mode=any update; then
 	echo "$suite: $mirror cannot be read: $(grep -m 1 '^[EW]:' "$tmp/log")" | tee "$tried" >&2
 	exit 77
 fi
@@ -85,6 +56,6 @@ missing=()
 for n; do
 	cached "$n" > /dev/null || missing+=("$n")
 done
-(cd "$tmp/new" && bounded download "${missing[@]/%/:amd64}") || cannot "$suite: $(grep -m 1 '^E:' "$tmp/log")"
+(cd "$tmp/new" && apt_bounded download "${missing[@]/%/:amd64}") || cannot "$suite: $(grep -m 1 '^E:' "$tmp/log")"
 mv "$tmp/new"/*.deb "$cache/debs/$suite/"
 all_cached "$@"
