@@ -41,8 +41,14 @@ words() {
 
 # ---- one container ---------------------------------------------------------------------------
 
+# The container ends with its last rank, and the number of a namespace is given again then: the ranks
+# wait for each other.
+MEET='echo > $1.$SLURM_PROCID; i=0
+	while [ $i -lt $SLURM_NTASKS ]; do /home/slurm-user/bin/rank wait $1.$i; i=$((i + 1)); done
+	readlink /proc/self/ns/mnt'
+
 @test "eight ranks are in one user and one mount namespace, and the rest is the job's" {
-	step -n8 -- busybox.tar sh -c 'for n in user mnt; do readlink /proc/self/ns/$n; done'
+	step -n8 -- busybox.tar sh -c "$MEET; readlink /proc/self/ns/user" sh eight
 	is "$(sort -u <<< "$output" | wc -l)" 2
 	hasnt "$output" "$(readlink /proc/self/ns/user | tr '[]' ..)"
 	step -n1 -- busybox.tar sh -c 'for n in pid ipc net uts cgroup; do readlink /proc/self/ns/$n; done'
@@ -84,11 +90,6 @@ words() {
 	wait $!
 	is "$(sort -u "$T/one" "$SLURM_HOME/script.out" | wc -l)" 3
 }
-
-# A namespace's number is given again when it is gone: the ranks wait for each other.
-MEET='echo > $1.$SLURM_PROCID; i=0
-	while [ $i -lt $SLURM_NTASKS ]; do /home/slurm-user/bin/rank wait $1.$i; i=$((i + 1)); done
-	readlink /proc/self/ns/mnt'
 
 @test "--share none: a container for each rank" {
 	step -n4 -- --share none busybox.tar sh -c "$MEET" sh none
