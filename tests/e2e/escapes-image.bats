@@ -144,6 +144,6 @@ print(re.search(r"touch [^\"\\]*/hook", sys.stdin.read()).group())')
 	[ "$(id -u)" = 0 ] || return 0
 	ROOT=$T/fs
 	naive "mount -o loop,ro '$T/image.ext4' '$T/fs' || exit 77; cat '$T/fs/secret'"
-	[ "$status" != 77 ] || cannot "no loop devices"
+	[ "$status" != 77 ] || skip "no loop devices"
 	found 'a secret of the host'
 }
