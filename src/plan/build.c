@@ -251,7 +251,7 @@ static int plan_security(struct builder *b, struct err *e)
 	pr->landlock_dev = possible && !b->req->nested && !b->shared && b->req->landlock != TRI_OFF;
 	/* the host's control groups belong to root: not to be mounted, where that can be tried */
 	b->p->container.no_cgroupns =
-		b->real_root && (b->req->nested || !pr->seccomp || b->in->seccomp->digest);
+		b->real_root && (b->req->nested || !pr->seccomp || pr->seccomp_digest);
 	/* file systems of a job take their credentials from the job's: AFS, CIFS */
 	pr->keyring = !b->place->job;
 	return 0;

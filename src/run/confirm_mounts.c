@@ -230,7 +230,6 @@ static void promise_note(struct look *look, size_t i, const struct op *op, const
 static int line_check(struct look *look, const struct line *l)
 {
 	const struct plan_container *p = &look->c->plan->container;
-	_cleanup_fd_ int fd = -1;
 	bool writable = false;
 
 	if (path_below(l->point, p->root.base))
@@ -241,7 +240,7 @@ static int line_check(struct look *look, const struct line *l)
 		if (is_promise(&p->ops.v[i]) && strcmp(p->ops.v[i].dst, l->point) == 0)
 			promise_note(look, i, &p->ops.v[i], l);
 	if (is_cgroup(l) && !is_read_only(l))
-		fd = cgroup_open(l, &writable);
+		(void)fd_close(cgroup_open(l, &writable));
 	return writable
 		       ? err_set(look->e, EPERM, "%s: control groups that can be written", l->point)
 		       : 0;

@@ -148,8 +148,13 @@ static int overlay_data(struct child *c, struct text *data, struct err *e)
 		 * nothing that the store has made.
 		 */
 		fd = open(root->lowers.v[i], O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (fd < 0)
-			return err_sys(e, errno, "layer %s", root->lowers.v[i]);
+		if (fd < 0) {
+			int r = err_sys(e, errno, "layer %s", root->lowers.v[i]);
+
+			err_hint(e, "of the store? gpurun verify tells what is damaged there, "
+				    "gpurun rm IMAGE removes it");
+			return r;
+		}
 		if (i == 0)
 			lower = fd;
 		data_add(data, i == 0 ? "lowerdir=" : ":", fd, "");
