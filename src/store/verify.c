@@ -282,7 +282,7 @@ static const char *check_file(struct check *c, const struct word *w, int dirfd, 
 {
 	_cleanup_fd_ int fd =
 		openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	uint32_t crc;
+	uint32_t crc = 0;
 	int r = fd < 0 ? -errno : 0;
 
 	if (fd >= 0 && c->quick && file_is_solid(fd, w->size))
