@@ -172,7 +172,7 @@ static int plan_workdir(struct builder *b, struct err *e)
 		return -EINVAL;
 	}
 	if (!w && workdir_is_cwd(b)) {
-		pr->cwd = b->host->cwd;
+		pr->cwd = path_clean(b->a, b->host->cwd);
 		return 0;
 	}
 	if (!w)

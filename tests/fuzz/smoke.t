@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Every fuzzer goes through its seeds without a finding and, with GPURUN_FUZZ_SECONDS, on from
-# there for so long: built by clang with AddressSanitizer and UBSan, as "make fuzz" does.
+# there for so long: built by clang with AddressSanitizer and UBSan, as "make fuzz" does.  The random
+# numbers are the same each time, so that a change is judged by what it does; others: GPURUN_FUZZ_SEED.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 BUILD=${BUILD:-build}
@@ -9,6 +10,7 @@ seconds=${GPURUN_FUZZ_SECONDS:-0}
 jobs=$(nproc)
 mode=smoke
 [ "$seconds" = 0 ] && mode=replay
+export GPURUN_FUZZ_SEED=${GPURUN_FUZZ_SEED:-1}
 unset MAKEFLAGS MFLAGS MAKEOVERRIDES VARIANT CFLAGS CC
 
 if ! command -v "${CLANG:-clang}" >/dev/null; then
