@@ -10,6 +10,7 @@ REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 GPURUN=${GPURUN:-$REPO/gpurun}
 HELPERS=$REPO/tests/helpers
 TESTFS=${GPURUN_TEST_TMP:-/dev/shm}
+PATH=$PATH:/usr/sbin:/sbin # chroot and mke2fs, which Debian keeps from ordinary users' PATH
 
 # ---- once a file, once a test ----------------------------------------------------------------
 
