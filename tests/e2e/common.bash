@@ -62,6 +62,18 @@ teardown() {
 	return $clean
 }
 
+# For a test that is no bats file and makes calls fail: a place, and $FAULT, the program that does it.
+fault_setup() {
+	BATS_TEST_NUMBER=1
+	setup_file
+	trap teardown_file EXIT
+	setup
+	FAULT=$T/fault
+	${CC:-cc} -std=gnu17 -O2 -o "$FAULT" "$HELPERS/fault.c" && return
+	echo "Bail out! fault.c does not compile"
+	exit 1
+}
+
 # ---- running ---------------------------------------------------------------------------------
 
 # Results of these are in $status, $output and $stderr.  (Not bats' "run": it has opinions on 127.)

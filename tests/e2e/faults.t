@@ -170,15 +170,7 @@ launch() {
 	done
 }
 
-BATS_TEST_NUMBER=1
-setup_file
-trap teardown_file EXIT
-setup
-FAULT=$T/fault
-if ! ${CC:-cc} -std=gnu17 -O2 -o "$FAULT" "$HELPERS/fault.c"; then
-	echo "Bail out! fault.c does not compile"
-	exit 1
-fi
+fault_setup
 mkdir "$T/data"
 if [ -n "${FAULT_OPTIONS-}" ]; then
 	read -ra options <<< "$FAULT_OPTIONS"

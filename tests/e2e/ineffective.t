@@ -84,15 +84,7 @@ launch() {
 }
 
 only=${1-}
-BATS_TEST_NUMBER=1
-setup_file
-trap teardown_file EXIT
-setup
-FAULT=$T/fault
-if ! ${CC:-cc} -std=gnu17 -O2 -o "$FAULT" "$HELPERS/fault.c"; then
-	echo "Bail out! fault.c does not compile"
-	exit 1
-fi
+fault_setup
 mkdir "$T/data"
 # which mount it was is in the child's memory, into which only root can look
 [ "$(id -u)" = 0 ] || calls=${calls/mount|umount2|mount_setattr|move_mount/umount2}

@@ -417,9 +417,10 @@ static void test_scratch(struct bench *b)
 
 	is_int(store_scratch(b->s, b->a, b->dir, &dir, &lock, &b->e), 0, "--scratch DIR");
 	ok(access(text_of("%s/u", dir), F_OK) == 0, "%s", dir);
-	if (system(text_of(
-		    "mkdir -p %s/w/work/work/inner %s/u/a/b && chmod 0 %s/w/work/work %s/u/a", dir,
-		    dir, dir, dir)) != 0)
+	if (system(text_of("cd %s && mkdir -p u/a/b w/work && chmod 0 u/a && cd w/work && mkdir -p "
+			   "work/inner && "
+			   "chmod 0 work",
+			   dir)) != 0)
 		die(dir);
 	is_int(store_scratch_remove(dir), 0, "removed, with directories of mode 0");
 	ok(access(dir, F_OK) < 0, "it is gone");

@@ -37,17 +37,11 @@ static void refuses(struct bytes layer, const char *words, const char *what)
 	bed_end(&b);
 }
 
-/* A pax header of @n bytes, one comment. */
-static struct bytes pax_of(size_t n)
+/* A pax header with these records, a file behind it. */
+static struct bytes tar_behind(struct bytes pax)
 {
-	struct bytes t = { 0 }, pax = { 0 };
-	size_t rest = n - strlen("1048576 comment=\n");
-	struct bytes value = bytes_zero(rest);
+	struct bytes t = { 0 };
 
-	memset(value.p, 'c', rest);
-	pax_add(&pax, "comment", value.p, rest);
-	if (pax.n != n)
-		die("pax_of");
 	tar_header(&t, "pax", 'x', 0644, 0, "", pax.n);
 	tar_pad(&t, pax.p, pax.n);
 	tar_add(&t, "a", '0', NULL, bytes_of("1"));
@@ -55,17 +49,27 @@ static struct bytes pax_of(size_t n)
 	return t;
 }
 
+/* A pax header of @n bytes, one comment. */
+static struct bytes pax_of(size_t n)
+{
+	struct bytes pax = { 0 };
+	size_t rest = n - strlen("1048576 comment=\n");
+	struct bytes value = bytes_zero(rest);
+
+	memset(value.p, 'c', rest);
+	pax_add(&pax, "comment", value.p, rest);
+	if (pax.n != n)
+		die("pax_of");
+	return tar_behind(pax);
+}
+
 static struct bytes xattrs_of(int n)
 {
-	struct bytes t = { 0 }, pax = { 0 };
+	struct bytes pax = { 0 };
 
 	for (int i = 0; i < n; i++)
 		pax_add(&pax, text_of("SCHILY.xattr.user.%d", i), "", 0);
-	tar_header(&t, "pax", 'x', 0644, 0, "", pax.n);
-	tar_pad(&t, pax.p, pax.n);
-	tar_add(&t, "a", '0', NULL, bytes_of("1"));
-	tar_end(&t);
-	return t;
+	return tar_behind(pax);
 }
 
 static struct bytes long_name_of(size_t n)
